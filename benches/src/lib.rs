@@ -1,0 +1,1 @@
+//! Benchmarks of skep, as ratios within one run.

@@ -1,0 +1,1 @@
+//! What libbpf does: open, relocate, load; ring and perf buffer readers.

@@ -1,0 +1,1 @@
+//! Every BPF map type and its flag rules, over the simulated address space.

@@ -1,0 +1,1 @@
+//! The simulated address space: objects, rights, shadow, faults that name what was missed.

@@ -1,0 +1,1 @@
+//! From the ELF that clang makes to programs, maps, externs and data sections.

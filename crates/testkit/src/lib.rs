@@ -1,0 +1,1 @@
+//! File-driven test suites, models and generators shared by skep's tests and fuzz targets.

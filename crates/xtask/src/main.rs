@@ -1,0 +1,3 @@
+//! Chores of the skep repository.
+
+fn main() {}
