@@ -1,1 +1,3 @@
 //! File-driven test suites, models and generators shared by skep's tests and fuzz targets.
+
+pub mod fixtures;
