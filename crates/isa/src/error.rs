@@ -1,0 +1,146 @@
+//! Why a slot is not an instruction.
+
+use std::fmt;
+
+/// A slot that does not decode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Error {
+    /// Its index in the program.
+    pub slot: usize,
+    /// Its opcode byte.
+    pub code: u8,
+    /// What is wrong.
+    pub kind: ErrorKind,
+}
+
+/// What is wrong with a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// No instruction has this opcode.
+    UnknownOpcode,
+    /// A register number past R10.
+    BadRegister {
+        /// Which field.
+        field: Field,
+        /// What it holds.
+        number: u8,
+    },
+    /// A field that this instruction does not use, or only with other values, holds something.
+    Reserved {
+        /// Which field.
+        field: Field,
+        /// What it holds.
+        value: i32,
+        /// What it may hold, in words.
+        expected: &'static str,
+    },
+    /// The `imm` of an atomic instruction names no operation; exchanges need the fetch bit.
+    UnknownAtomic {
+        /// The immediate.
+        imm: i32,
+    },
+    /// An atomic operation that does not exist at this size.
+    AtomicSize {
+        /// Bytes.
+        bytes: usize,
+    },
+    /// The source field of a two-slot load is none of the seven kinds.
+    UnknownPseudo {
+        /// What it holds.
+        kind: u8,
+    },
+    /// A two-slot load is the last slot.
+    MissingSecondSlot,
+    /// The second slot of a two-slot load holds more than an immediate.
+    BadSecondSlot,
+    /// There is no such slot.
+    PastEnd {
+        /// Slots in the program.
+        len: usize,
+    },
+    /// The bytes of a program end inside a slot.
+    PartialSlot {
+        /// Bytes left over.
+        bytes: usize,
+    },
+}
+
+/// A field of a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    /// Destination register.
+    Dst,
+    /// Source register or selector.
+    Src,
+    /// Offset.
+    Off,
+    /// Immediate.
+    Imm,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Field::Dst => "dst",
+            Field::Src => "src",
+            Field::Off => "off",
+            Field::Imm => "imm",
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Error { slot, code, kind } = *self;
+        match kind {
+            ErrorKind::PastEnd { len } => {
+                return write!(f, "insn {slot}: there is no such slot, the program has {len}");
+            }
+            ErrorKind::PartialSlot { bytes } => {
+                return write!(
+                    f,
+                    "insn {slot}: the program ends {bytes} bytes into a slot; its length must be a multiple of 8"
+                );
+            }
+            _ => write!(f, "insn {slot} (code 0x{code:02x}): ")?,
+        }
+        match kind {
+            ErrorKind::UnknownOpcode => f.write_str(match code & 0x07 {
+                0x05 | 0x06 if code & 0xf0 == 0x80 => {
+                    "no such call; use 0x85 with src 0 (helper), 1 (local) or 2 (kernel function)"
+                }
+                0x00 | 0x01 => "no such load; check its mode and size bits",
+                0x02 | 0x03 => "no such store; check its mode and size bits",
+                0x04 | 0x07 => "no such arithmetic operation; check its high nibble and source bit",
+                _ => "no such jump; check its high nibble and source bit",
+            }),
+            ErrorKind::BadRegister { field, number } => {
+                write!(f, "{field} is register {number}; registers are r0 to r10")
+            }
+            ErrorKind::Reserved { field, value, expected } => {
+                write!(f, "{field} is {value}, which is reserved; it must be {expected}")
+            }
+            ErrorKind::UnknownAtomic { imm: imm @ (0xe0 | 0xf0) } => {
+                write!(f, "atomic operation 0x{imm:x} lacks the fetch bit; use 0x{:x}", imm | 1)
+            }
+            ErrorKind::UnknownAtomic { imm } => {
+                write!(f, "no atomic operation 0x{imm:x}; imm must be one of those of RFC 9669 section 5.3")
+            }
+            ErrorKind::AtomicSize { bytes } => {
+                write!(f, "this atomic operation does not exist at {bytes} bytes; use 4 or 8")
+            }
+            ErrorKind::UnknownPseudo { kind } => {
+                write!(f, "src is {kind}, no kind of 64-bit immediate; it must be 0 to 6")
+            }
+            ErrorKind::MissingSecondSlot => {
+                f.write_str("a 64-bit immediate takes two slots and this is the last one; add the second")
+            }
+            ErrorKind::BadSecondSlot => f.write_str(
+                "the second slot of a 64-bit immediate may hold nothing but imm; clear its other fields",
+            ),
+            ErrorKind::PastEnd { .. } | ErrorKind::PartialSlot { .. } => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
