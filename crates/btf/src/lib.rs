@@ -1,1 +1,27 @@
 //! BTF and BTF.ext: types, line and function info, C declarations, values printed by type.
+//!
+//! Bytes in, data out: this crate knows neither ELF nor files, and believes nothing that it is given.
+
+mod btf;
+mod error;
+mod ext;
+mod header;
+mod index;
+mod kind;
+mod layout;
+mod parse;
+mod reader;
+mod strings;
+mod type_error;
+mod types;
+
+pub use btf::Btf;
+pub use error::{Error, Reason};
+pub use ext::{BtfExt, CoreRelo, ExtSection, FuncInfo, LineInfo};
+pub use kind::Kind;
+pub use strings::StrOff;
+pub use type_error::TypeError;
+pub use types::{
+    Array, Composite, DataSec, DeclTag, Def, Enum, EnumValue, Func, FuncProto, FwdKind, Int, IntEncoding,
+    Linkage, Member, Param, SecVar, Type, TypeId, TypeTag, Var,
+};

@@ -1,0 +1,206 @@
+//! All types of one `.BTF` section, and lookups.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::index::Index;
+use crate::layout::{Layout, Layouts, Size};
+use crate::strings::Strings;
+use crate::types::*;
+use crate::{Error, Kind, StrOff, TypeError};
+
+/// The types and strings of a `.BTF` section, on their own or on top of a base's (split BTF, as of a kernel
+/// module).
+///
+/// A value of this type has been checked: every reference is to a type that exists and that can be there, and no
+/// type contains itself.
+#[derive(Clone, Debug)]
+pub struct Btf {
+    pub(crate) base: Option<Arc<Btf>>,
+    pub(crate) types: Vec<Type>,
+    pub(crate) strings: Strings,
+    pub(crate) layouts: Layouts,
+    index: OnceLock<Index>,
+    first_id: u32,
+    first_string: u32,
+}
+
+/// Equal types and strings; what was looked up before does not matter.
+impl PartialEq for Btf {
+    fn eq(&self, other: &Btf) -> bool {
+        self.types == other.types && self.strings == other.strings && self.base == other.base
+    }
+}
+
+impl Eq for Btf {}
+
+impl Btf {
+    /// Parses the bytes of a `.BTF` section, which must be little-endian.
+    ///
+    /// # Errors
+    /// The offset of what is wrong, and what it is. Nothing of the input is trusted: time and memory are bounded
+    /// by a small multiple of its length.
+    pub fn parse(bytes: &[u8]) -> Result<Btf, Error> {
+        crate::parse::parse(bytes, None)
+    }
+
+    /// Parses split BTF: types and strings that continue those of `base`.
+    ///
+    /// # Errors
+    /// As [`Btf::parse`].
+    pub fn parse_split(bytes: &[u8], base: Arc<Btf>) -> Result<Btf, Error> {
+        crate::parse::parse(bytes, Some(base))
+    }
+
+    /// No types yet. `None` if the base leaves no room for more.
+    pub(crate) fn empty(base: Option<Arc<Btf>>, strings: Strings) -> Option<Btf> {
+        let (first_id, first_string) = match &base {
+            None => (1, 0),
+            Some(base) => (base.end_id(), base.first_string.checked_add(base.strings.len())?),
+        };
+        first_string.checked_add(strings.len())?;
+        let (types, layouts, index) = (Vec::new(), Layouts::default(), OnceLock::new());
+        Some(Btf { base, types, strings, layouts, index, first_id, first_string })
+    }
+
+    /// The BTF this one continues.
+    pub fn base(&self) -> Option<&Arc<Btf>> {
+        self.base.as_ref()
+    }
+
+    /// The id of the first type that is not the base's: 1 without a base.
+    pub fn first_id(&self) -> u32 {
+        self.first_id
+    }
+
+    /// One past the highest id.
+    pub fn end_id(&self) -> u32 {
+        // The parser keeps the sum below u32::MAX.
+        self.first_id + self.types.len() as u32
+    }
+
+    fn own_index(&self, id: TypeId) -> Option<usize> {
+        id.0.checked_sub(self.first_id).map(|index| index as usize)
+    }
+
+    /// The type with this id; `void` for 0, `None` past the end.
+    pub fn type_by_id(&self, id: impl Into<TypeId>) -> Option<&Type> {
+        let id = id.into();
+        match (self.own_index(id), &self.base) {
+            (Some(index), _) => self.types.get(index),
+            (None, _) if id == TypeId::VOID => Some(&Type::VOID),
+            (None, Some(base)) => base.type_by_id(id),
+            (None, None) => None,
+        }
+    }
+
+    /// The types that are not the base's, in the order of their ids.
+    pub fn own_types(&self) -> impl ExactSizeIterator<Item = (TypeId, &Type)> + Clone {
+        let first = self.first_id;
+        self.types.iter().enumerate().map(move |(index, ty)| (TypeId(first + index as u32), ty))
+    }
+
+    /// All types, the base's first, in the order of their ids; without `void`.
+    pub fn types(&self) -> impl Iterator<Item = (TypeId, &Type)> {
+        (1..self.end_id()).filter_map(|id| Some((TypeId(id), self.type_by_id(id)?)))
+    }
+
+    /// The string at `offset` of the table; `None` if none starts there.
+    pub fn string(&self, offset: StrOff) -> Option<&str> {
+        match (offset.0.checked_sub(self.first_string), &self.base) {
+            (Some(own), base) => match self.strings.get(own) {
+                None if base.is_none() && own == 0 => Some(""),
+                found => found,
+            },
+            (None, Some(base)) => base.string(offset),
+            (None, None) => None,
+        }
+    }
+
+    /// The string at `offset`, or the empty one. For offsets that come from this BTF's own types.
+    pub fn str(&self, offset: StrOff) -> &str {
+        self.string(offset).unwrap_or("")
+    }
+
+    /// The name of a type; empty if it has none, or is not there.
+    pub fn name(&self, id: impl Into<TypeId>) -> &str {
+        self.type_by_id(id).map_or("", |ty| self.str(ty.name))
+    }
+
+    /// The first type of this kind and name, own types before the base's.
+    pub fn find(&self, kind: Kind, name: &str) -> Option<TypeId> {
+        self.find_all(kind, name).next()
+    }
+
+    /// All types of this kind and name, own types before the base's.
+    pub fn find_all<'a>(&'a self, kind: Kind, name: &'a str) -> impl Iterator<Item = TypeId> + 'a {
+        std::iter::successors(Some(self), |btf| btf.base.as_deref()).flat_map(move |btf| {
+            let index = btf.index.get_or_init(|| Index::build(btf));
+            index.candidates(name).filter(move |id| {
+                btf.type_by_id(*id).is_some_and(|ty| ty.kind() == kind && btf.str(ty.name) == name)
+            })
+        })
+    }
+
+    pub(crate) fn layout(&self, id: TypeId) -> Option<Layout> {
+        match (self.own_index(id), &self.base) {
+            (Some(index), _) => self.layouts.get(index).copied(),
+            (None, Some(base)) => base.layout(id),
+            (None, None) => (id == TypeId::VOID).then_some(Layout::none(id)),
+        }
+    }
+
+    /// Bytes of a value of this type; of a variable: of its type.
+    ///
+    /// # Errors
+    /// There is no such type, it has no size (`void`, a function, a forward declaration), or it is an array of
+    /// more than 2^64 bytes.
+    pub fn size_of(&self, id: impl Into<TypeId>) -> Result<u64, TypeError> {
+        let id = id.into();
+        match self.layout(id).ok_or(TypeError::NoSuchType(id))?.size {
+            Size::Bytes(bytes) => Ok(bytes),
+            Size::None => Err(TypeError::NoSize(id)),
+            Size::TooLarge => Err(TypeError::TooLarge(id)),
+        }
+    }
+
+    /// Alignment in bytes of a value of this type, as a compiler for BPF has it; 1 for packed structures.
+    ///
+    /// # Errors
+    /// As [`Btf::size_of`].
+    pub fn align_of(&self, id: impl Into<TypeId>) -> Result<u32, TypeError> {
+        let id = id.into();
+        match self.layout(id).ok_or(TypeError::NoSuchType(id))?.align {
+            0 => Err(TypeError::NoSize(id)),
+            align => Ok(align.into()),
+        }
+    }
+
+    /// The type behind typedefs, qualifiers and type tags. An id that is not there resolves to itself.
+    pub fn resolve(&self, id: impl Into<TypeId>) -> TypeId {
+        let id = id.into();
+        self.layout(id).map_or(id, |layout| layout.resolved)
+    }
+
+    /// The type behind qualifiers and type tags; typedefs stay.
+    pub fn unqualified(&self, id: impl Into<TypeId>) -> TypeId {
+        let mut id = id.into();
+        while let Some(target) = self.type_by_id(id).and_then(Type::qualified) {
+            id = target;
+        }
+        id
+    }
+
+    /// What the type is behind typedefs, qualifiers and type tags.
+    pub fn resolved(&self, id: impl Into<TypeId>) -> Option<&Type> {
+        self.type_by_id(self.resolve(id))
+    }
+
+    /// The tags that [`Def::DeclTag`] types put on `id`: their texts, and the member or parameter they are on.
+    pub fn decl_tags(&self, id: impl Into<TypeId>) -> impl Iterator<Item = (Option<u32>, &str)> {
+        let id = id.into();
+        self.types().filter_map(move |(_, ty)| match ty.def {
+            Def::DeclTag(tag) if tag.target == id => Some((tag.component, self.str(ty.name))),
+            _ => None,
+        })
+    }
+}

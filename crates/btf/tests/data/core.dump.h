@@ -1,0 +1,29 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+#pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
+#endif
+
+struct inner {
+	int a;
+	int b[4];
+};
+
+struct task {
+	int pid;
+	struct inner in[2];
+	unsigned int f: 3;
+	unsigned int g: 7;
+};
+
+enum kind {
+	ONE = 1,
+	TWO = 2,
+};
+
+#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+#pragma clang attribute pop
+#endif
+
+#endif /* __VMLINUX_H__ */
