@@ -45,7 +45,7 @@ impl Clang {
         let temp = sh.create_temp_dir()?;
         let object: PathBuf = temp.path().join("object.o");
         let Clang { clang, strip, .. } = self;
-        cmd!(sh, "{clang} -O2 -g --target=bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Werror")
+        cmd!(sh, "{clang} -O2 -g --target=bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Werror")
             .args([&map, "-idirafter", arch_headers])
             .args(extra)
             .args(["-c", source, "-o"])

@@ -30,15 +30,17 @@ fn run(mut args: Args) -> Result<(), Failure> {
     let sources = sources(&sh, &names)?;
     let clang = Clang::find(&sh)?;
     eprintln!("{}", clang.version);
-    let made = sources
-        .iter()
-        .map(|name| {
-            let bytes = clang.compile(&sh, &format!("fixtures/{name}.bpf.c"))?;
-            Ok(Made { path: tree::root().join(format!("fixtures/{name}.bpf.o")), bytes })
-        })
-        .collect::<Result<Vec<_>, Failure>>()?;
+    let mut made = Vec::new();
+    let mut broken = Vec::new();
+    for name in &sources {
+        match clang.compile(&sh, &format!("fixtures/{name}.bpf.c")) {
+            Ok(bytes) => made.push(Made { path: tree::root().join(format!("fixtures/{name}.bpf.o")), bytes }),
+            Err(failure) => broken.push(failure.to_string()),
+        }
+    }
     let hint = format!("cargo xtask fixtures  # this is {}", clang.version);
-    tree::settle(&made, mode, &hint)
+    tree::settle(&made, mode, &hint)?;
+    if broken.is_empty() { Ok(()) } else { Err(Failure::Differs(broken.join("\n"))) }
 }
 
 /// The names to compile, sorted; without any given, every source there is.
