@@ -1,0 +1,103 @@
+//! Why memory could not be had.
+
+use crate::layout::Arena;
+use std::fmt;
+
+/// The host did not give what a simulated machine needs. Not the fault of any program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostLimit {
+    /// What was asked of the host.
+    pub wanted: &'static str,
+    /// The bytes that were asked for.
+    pub bytes: u64,
+    /// What the host answered.
+    pub reason: String,
+}
+
+impl HostLimit {
+    pub(crate) fn new(wanted: &'static str, bytes: usize, reason: impl fmt::Display) -> HostLimit {
+        HostLimit { wanted, bytes: bytes as u64, reason: reason.to_string() }
+    }
+}
+
+impl fmt::Display for HostLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the host refused {} ({} bytes): {}. Simulated memory reserves 12 GiB of address space, nearly all of it \
+             never touched; raise the limit on address space (`ulimit -v unlimited`), or on mappings \
+             (`sysctl vm.max_map_count`) if very many machines are alive at once",
+            self.wanted, self.bytes, self.reason
+        )
+    }
+}
+
+impl std::error::Error for HostLimit {}
+
+/// An allocation was refused. The kernel's answer to this is -ENOMEM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NoMemory {
+    /// The arena is too small for it, even when empty.
+    TooBig {
+        /// Where it should have gone.
+        arena: Arena,
+        /// Bytes that were asked for (saturated).
+        bytes: u64,
+    },
+    /// The arena has no room left for it.
+    Full {
+        /// Where it should have gone.
+        arena: Arena,
+        /// Bytes that were asked for.
+        bytes: u64,
+    },
+    /// Not a power of two, or more than 1 MiB.
+    Alignment(usize),
+    /// The stride of an array is less than its element's size.
+    Stride {
+        /// Bytes of an element.
+        elem_size: usize,
+        /// Bytes from one element to the next.
+        stride: usize,
+    },
+    /// The host gave no memory.
+    Host(HostLimit),
+    /// Pages cannot be mapped so.
+    Pages(&'static str),
+}
+
+impl fmt::Display for NoMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoMemory::TooBig { arena, bytes } => write!(
+                f,
+                "{bytes} bytes do not fit into the simulated {} memory: its limit is {} bytes",
+                arena.name(),
+                arena.capacity()
+            ),
+            NoMemory::Full { arena, bytes } => write!(
+                f,
+                "no room for {bytes} more bytes in the simulated {} memory: its limit is {} bytes",
+                arena.name(),
+                arena.capacity()
+            ),
+            NoMemory::Alignment(align) => {
+                write!(f, "an alignment of {align} bytes is not a power of two up to 1 MiB")
+            }
+            NoMemory::Stride { elem_size, stride } => {
+                write!(f, "array elements of {elem_size} bytes overlap at a stride of {stride} bytes")
+            }
+            NoMemory::Host(limit) => limit.fmt(f),
+            NoMemory::Pages(why) => write!(f, "these pages cannot be mapped: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for NoMemory {}
+
+impl From<HostLimit> for NoMemory {
+    fn from(limit: HostLimit) -> NoMemory {
+        NoMemory::Host(limit)
+    }
+}

@@ -1,0 +1,202 @@
+//! The three reservations of one memory, as one thing: bytes, load shadow, store shadow.
+#![expect(unsafe_code, reason = "writes the bytes and shadows of the reservation")]
+
+use crate::error::HostLimit;
+use crate::host::{Initial, Region, page_size};
+use crate::layout::{Arena, GUARD, WINDOW, extend};
+use crate::origin::Rights;
+use crate::window::Window;
+
+/// Bytes that are committed at a time, at least.
+const COMMIT_UNIT: u32 = 0x1_0000;
+/// From here on, clearing a range gives its pages back instead of writing zeros.
+const PURGE_FROM: usize = 0x2_0000;
+/// What a reused reservation keeps resident of each arena and shadow, cleared by writing zeros: faulting pages in
+/// again costs more.
+const KEEP_RESIDENT: u32 = 0x1_0000;
+
+/// Three reservations and how much of each arena in them is committed (readable and writable).
+///
+/// What every caller may rely on: all of an arena below its commit mark may be read and written at once.
+pub(crate) struct Space {
+    data: Region,
+    load: Region,
+    store: Region,
+    /// By arena: bytes from the first that an object can have.
+    committed: [u32; Arena::ALL.len()],
+}
+
+/// A range of simulated addresses, by the low 32 bits of the first one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+}
+
+impl Span {
+    pub(crate) fn end(self) -> u32 {
+        self.start + self.len
+    }
+
+    pub(crate) fn contains(self, addr: u32) -> bool {
+        addr.wrapping_sub(self.start) < self.len
+    }
+}
+
+impl Space {
+    /// Reserves fresh address space.
+    pub(crate) fn reserve() -> Result<Space, HostLimit> {
+        let len = WINDOW + 2 * GUARD;
+        let region = |initial| {
+            Region::reserve(len, initial)
+                .map_err(|error| HostLimit::new("a reservation of address space", len, error))
+        };
+        Ok(Space {
+            data: region(Initial::NoAccess)?,
+            load: region(Initial::Zeros)?,
+            store: region(Initial::Zeros)?,
+            committed: [0; Arena::ALL.len()],
+        })
+    }
+
+    /// The pointers of the fast path. They are good until this value is dropped.
+    pub(crate) fn window(&self) -> Window {
+        Window {
+            data: biased(&self.data),
+            load_shadow: biased(&self.load),
+            store_shadow: biased(&self.store),
+        }
+    }
+
+    /// Makes the first `used` bytes that objects of an arena can have accessible.
+    pub(crate) fn commit(&mut self, arena: Arena, used: u32) -> Result<(), HostLimit> {
+        let mark = self.committed[arena as usize];
+        if used <= mark {
+            return Ok(());
+        }
+        // Doubling keeps system calls rare; a host that counts committed memory may refuse it, but not what is needed.
+        let limit = arena.capacity() as u32;
+        let needed = used.next_multiple_of(COMMIT_UNIT).min(limit);
+        let generous = needed.max(mark.saturating_mul(2).min(limit));
+        self.commit_to(arena, generous).or_else(|_| self.commit_to(arena, needed))
+    }
+
+    fn commit_to(&mut self, arena: Arena, mark: u32) -> Result<(), HostLimit> {
+        let from = self.committed[arena as usize];
+        let (offset, len) = (offset(arena.first() + from), (mark - from) as usize);
+        for region in [&self.data, &self.load, &self.store] {
+            region
+                .commit(offset, len)
+                .map_err(|error| HostLimit::new("memory for simulated objects", len, error))?;
+        }
+        self.committed[arena as usize] = mark;
+        Ok(())
+    }
+
+    /// Asserts that a span is committed. All writes below go through it, so a wrong span is a panic and no more.
+    fn offset_of(&self, span: Span) -> usize {
+        let inside = Arena::ALL.into_iter().any(|arena| {
+            let from = span.start.wrapping_sub(arena.first());
+            let mark = self.committed[arena as usize];
+            from <= mark && span.len <= mark - from
+        });
+        assert!(inside, "span outside of committed memory");
+        offset(span.start)
+    }
+
+    /// Gives a program `rights` to a span, as one object. What it had is forgotten.
+    pub(crate) fn paint(&self, span: Span, rights: Rights) {
+        let offset = self.offset_of(span);
+        for (shadow, allowed) in [(&self.load, rights.load), (&self.store, rights.store)] {
+            let at = shadow.base().wrapping_add(offset);
+            // SAFETY: `offset_of` checked that the span is committed in this region.
+            unsafe {
+                if allowed {
+                    paint_bytes(at, span.len as usize);
+                } else {
+                    at.write_bytes(0, span.len as usize);
+                }
+            }
+        }
+    }
+
+    /// Makes a span what it was before it was ever used: zero, and accessible to no program.
+    pub(crate) fn clear(&self, span: Span) {
+        self.revoke(span);
+        clear(&self.data, self.offset_of(span), span.len as usize);
+    }
+
+    /// Takes all rights to a span away and keeps its bytes.
+    pub(crate) fn revoke(&self, span: Span) {
+        let offset = self.offset_of(span);
+        for shadow in [&self.load, &self.store] {
+            clear(shadow, offset, span.len as usize);
+        }
+    }
+
+    /// Puts fresh pages of our own in place of pages of a file. False: the host refused.
+    pub(crate) fn unmap(&self, span: Span) -> bool {
+        self.data.renew(self.offset_of(span), span.len as usize).is_ok()
+    }
+
+    /// Makes the reservation as good as new for another memory. `used` is by arena how many of the bytes
+    /// that objects can have were ever handed out. False: it cannot be reused.
+    pub(crate) fn clean(&self, used: [u32; Arena::ALL.len()]) -> bool {
+        Arena::ALL.into_iter().all(|arena| self.clean_arena(arena, used[arena as usize]))
+    }
+
+    fn clean_arena(&self, arena: Arena, used: u32) -> bool {
+        let committed = self.committed[arena as usize];
+        let page = page_size() as u32;
+        let kept = used.min(KEEP_RESIDENT).next_multiple_of(page).min(committed);
+        let used = used.next_multiple_of(page).clamp(kept, committed);
+        let start = offset(arena.first());
+        // Caged machine code may have written to any committed byte, but never to a shadow.
+        [(&self.data, committed), (&self.load, used), (&self.store, used)].into_iter().all(
+            |(region, dirty)| {
+                // SAFETY: `kept` bytes are committed.
+                unsafe { region.base().wrapping_add(start).write_bytes(0, kept as usize) };
+                region.purge(start + kept as usize, (dirty - kept) as usize).is_ok()
+            },
+        )
+    }
+}
+
+/// Where simulated address 0 would be.
+fn biased(region: &Region) -> *mut u8 {
+    region.base().wrapping_add(offset(0))
+}
+
+/// Bytes from the start of a region to a simulated address.
+fn offset(addr: u32) -> usize {
+    (extend(addr) as i64 + (GUARD + WINDOW / 2) as i64) as usize
+}
+
+/// # Safety
+/// `len` bytes at `at` are writable shadow.
+unsafe fn paint_bytes(at: *mut u8, len: usize) {
+    let tail = len.min(7);
+    // SAFETY: both parts lie in the `len` bytes.
+    unsafe {
+        at.write_bytes(8, len - tail);
+        for left in 1..=tail {
+            at.add(len - left).write(left as u8);
+        }
+    }
+}
+
+/// Zeros a committed range; a long one by giving back the whole pages in it.
+fn clear(region: &Region, offset: usize, len: usize) {
+    let page = page_size();
+    let first = offset.next_multiple_of(page);
+    let last = (offset + len) / page * page;
+    let zero = |from: usize, to: usize| {
+        // SAFETY: the caller says that the range is committed.
+        unsafe { region.base().wrapping_add(from).write_bytes(0, to - from) }
+    };
+    if len < PURGE_FROM || region.purge(first, last - first).is_err() {
+        return zero(offset, offset + len);
+    }
+    zero(offset, first);
+    zero(last, offset + len);
+}
