@@ -58,6 +58,8 @@ macro_rules! flags {
     };
 }
 
+pub(crate) use flags;
+
 flags! {
     /// Flags of an element update (`BPF_MAP_UPDATE_ELEM` and the helper) and of a lookup (`BPF_F_LOCK`).
     MAP_UPDATE: u64 {

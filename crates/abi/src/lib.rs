@@ -13,11 +13,18 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+pub mod ctx;
 mod errno;
 pub mod flags;
+pub mod helpers;
+mod name;
+pub mod structs;
 mod types;
+pub mod uapi;
+mod verdict;
 mod version;
 
 pub use errno::Errno;
 pub use types::{AttachType, MapType, ProgType};
+pub use verdict::{ret_code, sk, tc, xdp};
 pub use version::{KernelVersion, ParseKernelVersionError};
