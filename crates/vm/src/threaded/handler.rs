@@ -1,0 +1,167 @@
+//! What every handler is made of.
+
+use skep_isa::Reg;
+
+use super::code::Code;
+use crate::frame::MAX_LOOPS;
+
+/// The part of a machine that handlers change.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub(crate) struct Cpu {
+    pub(crate) regs: [u64; Reg::COUNT],
+    /// What `may_goto` has left in the current frame.
+    pub(crate) loops: u32,
+    /// Set by the handler that ends a run.
+    pub(super) stopped: bool,
+    /// The fuel, while it is not in a handler's argument.
+    pub(super) fuel: i64,
+}
+
+impl Cpu {
+    pub(crate) fn new(regs: [u64; Reg::COUNT]) -> Cpu {
+        Cpu { regs, loops: MAX_LOOPS, stopped: false, fuel: 0 }
+    }
+}
+
+/// A handler: six arguments, all in registers, so that handlers can follow each other without touching the stack.
+pub(super) type Handler =
+    unsafe extern "C" fn(*const Code, *mut Cpu, i64, *mut u8, *const u8, *const u8) -> *const Code;
+
+/// The arguments of a handler.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub(super) op: *const Code,
+    pub(super) cpu: *mut Cpu,
+    pub(super) fuel: i64,
+    pub(super) data: *mut u8,
+    pub(super) loads: *const u8,
+    pub(super) stores: *const u8,
+}
+
+/// What one instruction does.
+pub(super) trait Exec {
+    /// Does it, and says how to go on: by ending in [`At::next`], [`At::jump`] or [`At::stop`].
+    ///
+    /// # Safety
+    /// `at` is what a handler was given: `op` an instruction of this kind in the code of a program, `cpu` valid and
+    /// nobody else's, the rest the window of a live memory.
+    unsafe fn exec(at: At) -> *const Code;
+}
+
+/// The handler of an instruction.
+///
+/// # Safety
+/// As for [`Exec::exec`].
+pub(super) unsafe extern "C" fn handler<E: Exec>(
+    op: *const Code,
+    cpu: *mut Cpu,
+    fuel: i64,
+    data: *mut u8,
+    loads: *const u8,
+    stores: *const u8,
+) -> *const Code {
+    // SAFETY: as of the caller.
+    unsafe { E::exec(At { op, cpu, fuel, data, loads, stores }) }
+}
+
+/// Anything that has to be stepped.
+pub(super) struct Stop;
+
+impl Exec for Stop {
+    #[inline(always)]
+    unsafe fn exec(at: At) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe { at.stop() }
+    }
+}
+
+/// # Safety
+/// All of these have the contract of [`Exec::exec`].
+impl At {
+    /// The register that the instruction names as its first.
+    #[inline(always)]
+    pub(super) unsafe fn dst(self) -> u64 {
+        // SAFETY: as of the caller.
+        unsafe { self.reg((*self.op).dst) }
+    }
+
+    /// The register that the instruction names as its second.
+    #[inline(always)]
+    pub(super) unsafe fn src(self) -> u64 {
+        // SAFETY: as of the caller.
+        unsafe { self.reg((*self.op).src) }
+    }
+
+    #[inline(always)]
+    pub(super) unsafe fn set_dst(self, value: u64) {
+        // SAFETY: as of the caller.
+        unsafe { self.set((*self.op).dst, value) }
+    }
+
+    #[inline(always)]
+    pub(super) unsafe fn imm(self) -> i32 {
+        // SAFETY: as of the caller.
+        unsafe { (*self.op).imm }
+    }
+
+    /// # Safety
+    /// `index` is less than [`Reg::COUNT`], which `encode` sees to for all indices in a code.
+    #[inline(always)]
+    pub(super) unsafe fn reg(self, index: u8) -> u64 {
+        // SAFETY: the registers come first in a Cpu, and the index is one of them.
+        unsafe { self.cpu.cast::<u64>().add(usize::from(index)).read() }
+    }
+
+    /// # Safety
+    /// As for [`At::reg`].
+    #[inline(always)]
+    pub(super) unsafe fn set(self, index: u8, value: u64) {
+        // SAFETY: as in `reg`.
+        unsafe { self.cpu.cast::<u64>().add(usize::from(index)).write(value) }
+    }
+
+    /// Goes on with the instruction `count` further on.
+    #[inline(always)]
+    pub(super) unsafe fn next(self, count: usize) -> *const Code {
+        // SAFETY: no instruction that falls through is the last of its program.
+        unsafe { At { op: self.op.add(count), ..self }.go() }
+    }
+
+    /// Goes on `distance` instructions from the next one.
+    #[inline(always)]
+    pub(super) unsafe fn jump<const BACK: bool>(self, distance: i64) -> *const Code {
+        let fuel = self.fuel.wrapping_add(distance);
+        // SAFETY: `encode` only makes distances to instructions of the same program.
+        let there = unsafe { At { op: self.op.offset(distance as isize + 1), fuel, ..self } };
+        if BACK && fuel < 0 {
+            // SAFETY: as of the caller.
+            return unsafe { there.stop() };
+        }
+        // SAFETY: as of the caller.
+        unsafe { there.go() }
+    }
+
+    #[inline(always)]
+    unsafe fn go(self) -> *const Code {
+        if cfg!(skep_threaded) {
+            // SAFETY: `op` is an instruction with its own handler, and the other arguments are passed through.
+            unsafe { ((*self.op).handler)(self.op, self.cpu, self.fuel, self.data, self.loads, self.stores) }
+        } else {
+            // SAFETY: as of the caller.
+            unsafe { (*self.cpu).fuel = self.fuel };
+            self.op
+        }
+    }
+
+    /// Ends the run before the instruction.
+    #[inline(always)]
+    pub(super) unsafe fn stop(self) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe {
+            (*self.cpu).fuel = self.fuel;
+            (*self.cpu).stopped = true;
+        }
+        self.op
+    }
+}

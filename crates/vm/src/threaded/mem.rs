@@ -1,0 +1,191 @@
+//! Handlers of loads, stores and atomics. A refused access stops: stepping it makes the report.
+
+use skep_isa::{AtomicOp, Operand, Reg, Size};
+use skep_memory::Window;
+
+use super::code::Code;
+use super::handler::{At, Exec, Handler, handler};
+use crate::atomic::on_cell;
+use crate::stack::FRAME_BYTES;
+
+/// Whether `size` bytes may be accessed at `base + off`, by the shadow of loads or of stores.
+///
+/// The sign test is on the base: from a sign-extended 32-bit number, no offset leads out of the shadow and its guards.
+///
+/// # Safety
+/// `shadow` is one of a live memory.
+#[inline(always)]
+unsafe fn allowed(shadow: *const u8, base: u64, addr: u64, size: usize) -> bool {
+    // SAFETY: as of the caller, and the base was tested.
+    base as i32 as i64 as u64 == base
+        && unsafe { usize::from(shadow.wrapping_offset(addr as isize).read()) } >= size
+}
+
+impl At {
+    #[inline(always)]
+    fn window(self) -> Window {
+        Window { data: self.data, load_shadow: self.loads, store_shadow: self.stores }
+    }
+
+    /// # Safety
+    /// As of [`Exec::exec`].
+    #[inline(always)]
+    unsafe fn off(self) -> u64 {
+        // SAFETY: as of the caller.
+        i64::from(unsafe { (*self.op).off }) as u64
+    }
+}
+
+/// Whether an access through r10 stays in the frame, which the machine keeps accessible: such a one needs no check.
+fn in_frame(base: Reg, off: i16, size: Size) -> bool {
+    base == Reg::FP && off >= -(FRAME_BYTES as i16) && off as i32 + size.bytes() as i32 <= 0
+}
+
+const fn size_of<const SIZE: usize>() -> Size {
+    Size::ALL[SIZE]
+}
+
+/// `dst = *(src + off)`.
+struct Load<const SIZE: usize, const SIGNED: bool, const CHECKED: bool>;
+
+impl<const SIZE: usize, const SIGNED: bool, const CHECKED: bool> Exec for Load<SIZE, SIGNED, CHECKED> {
+    #[inline(always)]
+    unsafe fn exec(at: At) -> *const Code {
+        let size = const { size_of::<SIZE>() };
+        // SAFETY: as of the caller; what is loaded was checked, or is in the frame.
+        unsafe {
+            let base = at.src();
+            let addr = base.wrapping_add(at.off());
+            if CHECKED && !allowed(at.loads, base, addr, size.bytes()) {
+                return at.stop();
+            }
+            let value = at.window().load(addr, size.bytes());
+            at.set_dst(if SIGNED { size.sign_extend(value) } else { value });
+            at.next(1)
+        }
+    }
+}
+
+const fn load_row<const SIZE: usize>() -> [Handler; 4] {
+    [
+        handler::<Load<SIZE, false, false>>,
+        handler::<Load<SIZE, false, true>>,
+        handler::<Load<SIZE, true, false>>,
+        handler::<Load<SIZE, true, true>>,
+    ]
+}
+
+/// By size, in the order of [`Size::ALL`].
+static LOAD: [[Handler; 4]; Size::ALL.len()] =
+    [load_row::<0>(), load_row::<1>(), load_row::<2>(), load_row::<3>()];
+
+pub(super) fn load(size: Size, signed: bool, dst: Reg, base: Reg, off: i16) -> Code {
+    let checked = usize::from(!in_frame(base, off, size));
+    let handler = LOAD[size as usize][2 * usize::from(signed) + checked];
+    Code { handler, dst: dst.number(), src: base.number(), off, imm: 0 }
+}
+
+/// `*(dst + off) = src`.
+struct Store<const SIZE: usize, const IMM: bool, const CHECKED: bool>;
+
+impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Exec for Store<SIZE, IMM, CHECKED> {
+    #[inline(always)]
+    unsafe fn exec(at: At) -> *const Code {
+        let size = const { size_of::<SIZE>() };
+        // SAFETY: as of the caller; what is stored to was checked, or is in the frame.
+        unsafe {
+            let base = at.dst();
+            let addr = base.wrapping_add(at.off());
+            if CHECKED && !allowed(at.stores, base, addr, size.bytes()) {
+                return at.stop();
+            }
+            let value = if IMM { i64::from(at.imm()) as u64 } else { at.src() };
+            at.window().store(addr, size.bytes(), value);
+            at.next(1)
+        }
+    }
+}
+
+const fn store_row<const SIZE: usize>() -> [Handler; 4] {
+    [
+        handler::<Store<SIZE, false, false>>,
+        handler::<Store<SIZE, false, true>>,
+        handler::<Store<SIZE, true, false>>,
+        handler::<Store<SIZE, true, true>>,
+    ]
+}
+
+/// By size, in the order of [`Size::ALL`].
+static STORE: [[Handler; 4]; Size::ALL.len()] =
+    [store_row::<0>(), store_row::<1>(), store_row::<2>(), store_row::<3>()];
+
+pub(super) fn store(size: Size, base: Reg, off: i16, value: Operand) -> Code {
+    let checked = usize::from(!in_frame(base, off, size));
+    let (kind, src, imm) = match value {
+        Operand::Reg(reg) => (0, reg.number(), 0),
+        Operand::Imm(imm) => (1, 0, imm),
+    };
+    Code { handler: STORE[size as usize][2 * kind + checked], dst: base.number(), src, off, imm }
+}
+
+/// An atomic operation on `*(dst + off)` with `src`, at 4 or 8 bytes and aligned.
+struct Atomic<const OP: usize, const SIZE: usize>;
+
+impl<const OP: usize, const SIZE: usize> Exec for Atomic<OP, SIZE> {
+    #[inline(always)]
+    unsafe fn exec(at: At) -> *const Code {
+        let (op, size) = const { (AtomicOp::ALL[OP], size_of::<SIZE>()) };
+        // SAFETY: as of the caller; the bytes were checked, and other accesses to them come from this thread.
+        unsafe {
+            let base = at.dst();
+            let addr = base.wrapping_add(at.off());
+            if (op.loads() && !allowed(at.loads, base, addr, size.bytes()))
+                || (op.stores() && !allowed(at.stores, base, addr, size.bytes()))
+                || !at.window().data_at(addr).addr().is_multiple_of(size.bytes())
+            {
+                return at.stop();
+            }
+            let old = on_cell(at.window().data_at(addr), op, size, at.src(), at.reg(Reg::R0.number()));
+            match const { op_result(OP) } {
+                None => {}
+                Some(Reg::R0) => at.set(Reg::R0.number(), old),
+                Some(_) => at.set((*at.op).src, old),
+            }
+            at.next(1)
+        }
+    }
+}
+
+/// Where an operation puts the old value: `R0`, or its operand register, here R1.
+const fn op_result(op: usize) -> Option<Reg> {
+    AtomicOp::ALL[op].result(Reg::R1)
+}
+
+const fn atomic_row<const OP: usize>() -> [Handler; 2] {
+    [handler::<Atomic<OP, 2>>, handler::<Atomic<OP, 3>>]
+}
+
+/// By operation, in the order of [`AtomicOp::ALL`], which is that of the enum.
+static ATOMIC: [[Handler; 2]; AtomicOp::ALL.len()] = [
+    atomic_row::<0>(),
+    atomic_row::<1>(),
+    atomic_row::<2>(),
+    atomic_row::<3>(),
+    atomic_row::<4>(),
+    atomic_row::<5>(),
+    atomic_row::<6>(),
+    atomic_row::<7>(),
+    atomic_row::<8>(),
+    atomic_row::<9>(),
+    atomic_row::<10>(),
+    atomic_row::<11>(),
+];
+
+pub(super) fn atomic(op: AtomicOp, size: Size, base: Reg, off: i16, reg: Reg) -> Code {
+    let column = match size {
+        Size::W => 0,
+        Size::DW => 1,
+        Size::B | Size::H => return Code::STOP,
+    };
+    Code { handler: ATOMIC[op as usize][column], dst: base.number(), src: reg.number(), off, imm: 0 }
+}

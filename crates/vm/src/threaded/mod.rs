@@ -1,0 +1,86 @@
+//! The fast engine: one handler per instruction, each ending in a jump to the next one's.
+//!
+//! It does what needs nobody's help: arithmetic, jumps, loads and stores that are allowed. In front of anything else (a
+//! call, a return, a refused access) it stops, and [`Machine::step`] does that one instruction. So the difficult
+//! things exist once, and whatever this engine does, a step would do as well.
+//!
+//! # Counting
+//!
+//! `fuel` moves with every taken jump by the distance of the jump, counted in instructions, and never else. As the
+//! position moves with every instruction, the two together tell how many were executed:
+//! `(position - entry) - (fuel - fuel at entry)`. A run starts with so much fuel that as long as it is not negative,
+//! a whole program's length of instructions may still be executed without exceeding the budget. Between two backward
+//! jumps no more than that can be, so backward jumps alone have to look.
+#![expect(
+    unsafe_code,
+    reason = "threaded dispatch over raw pointers: instructions, registers, simulated memory"
+)]
+
+mod alu;
+mod code;
+mod handler;
+mod jump;
+mod mem;
+
+pub(crate) use code::{Code, encode};
+pub(crate) use handler::Cpu;
+
+use skep_isa::Reg;
+use skep_memory::{Memory, Window};
+
+use crate::machine::Machine;
+use crate::stack::FRAME_BYTES;
+
+/// How many instructions at most before the engine returns here, however large the budget: should a compiler fail to
+/// make a jump of a handler's last call, this bounds the host's stack.
+const CHUNK: u64 = 1 << 15;
+
+impl Machine {
+    /// Runs up to an instruction that has to be stepped.
+    pub(crate) fn run_threaded(&mut self, memory: &Memory) {
+        let code = self.active.program.code();
+        let length = code.len() as i64;
+        let entry = i64::from(self.active.pc);
+        let grant = self.budget_left().min(CHUNK + 2 * code.len() as u64) as i64;
+        let fuel = grant + entry - 2 * length;
+        let window = memory.window();
+        if fuel < 0 || !self.frame_is_open(window) {
+            return;
+        }
+        self.cpu.fuel = fuel;
+        let start = &code[entry as usize];
+        // SAFETY: `start` lies in the code of a whole program, registers are the machine's own, and the memory is
+        // borrowed for the length of the call.
+        let stop = unsafe { trampoline(start, &mut self.cpu, window) };
+        // SAFETY: handlers only go to instructions of the same program.
+        let moved = unsafe { stop.offset_from(start) } as i64;
+        self.active.pc = (entry + moved) as u32;
+        self.add_insns((moved - (self.cpu.fuel - fuel)) as u64);
+    }
+
+    /// Whether the current frame is still accessible: a machine may be given another memory than before, or its
+    /// stack may have been freed. Loads and stores in the frame are not checked one by one.
+    fn frame_is_open(&self, window: Window) -> bool {
+        let top = self.reg(Reg::FP);
+        [top.wrapping_sub(FRAME_BYTES as u64), top.wrapping_sub(8)].into_iter().all(|addr| {
+            // SAFETY: the memory of the window is borrowed by the caller.
+            unsafe { window.can_load(addr, 8) && window.can_store(addr, 8) }
+        })
+    }
+}
+
+/// Runs handlers until one stops; the answer is the instruction it stands before.
+///
+/// # Safety
+/// `start` points into the code of one program, made by [`encode`], whose last instruction never falls through; the
+/// memory of the window is alive.
+unsafe fn trampoline(start: *const Code, cpu: &mut Cpu, window: Window) -> *const Code {
+    let Window { data, load_shadow, store_shadow } = window;
+    cpu.stopped = false;
+    let mut op = start;
+    while !cpu.stopped {
+        // SAFETY: as of the caller; handlers return an instruction of the same program.
+        op = unsafe { ((*op).handler)(op, cpu, cpu.fuel, data, load_shadow, store_shadow) };
+    }
+    op
+}
