@@ -127,9 +127,9 @@ impl AluOp {
         self.row().symbol
     }
 
-    /// Whether any operation has the high nibble of this opcode.
-    pub(crate) fn has_code(code: u8) -> bool {
-        AluOp::ALL.iter().any(|op| op.row().code == code & 0xf0)
+    /// Whether any operation with two operands has the high nibble of this opcode.
+    pub(crate) fn is_binary(code: u8) -> bool {
+        AluOp::ALL.iter().any(|op| op.row().code == code & 0xf0 && op.form() != AluForm::Unary)
     }
 
     /// The operation that the opcode's high nibble and the `off` field name together.

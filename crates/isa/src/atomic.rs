@@ -101,6 +101,11 @@ impl AtomicOp {
         }
     }
 
+    /// Whether a register gets the old value of the memory.
+    pub const fn fetches(self) -> bool {
+        !matches!(self.row().old, Old::Dropped)
+    }
+
     /// Whether the old value of the memory counts: false for store-release alone.
     pub const fn loads(self) -> bool {
         !matches!(self, AtomicOp::StoreRelease)

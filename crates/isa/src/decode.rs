@@ -32,7 +32,7 @@ fn decode_slots(insn: Insn, next: Option<Insn>) -> Decoded {
     let row = form::row(insn.code).ok_or(ErrorKind::UnknownOpcode)?;
     // The operation comes first: an unknown opcode is no matter of reserved fields.
     match row.form {
-        Form::AluReg | Form::AluImm if !AluOp::has_code(insn.code) => return Err(ErrorKind::UnknownOpcode),
+        Form::AluReg | Form::AluImm if !AluOp::is_binary(insn.code) => return Err(ErrorKind::UnknownOpcode),
         Form::BranchReg | Form::BranchImm if JmpOp::of(insn.code).is_none() => {
             return Err(ErrorKind::UnknownOpcode);
         }

@@ -15,8 +15,10 @@
 //! ```
 
 mod alu;
+pub mod asm;
 mod atomic;
 mod decode;
+mod disasm;
 mod encode;
 mod end;
 mod error;
@@ -30,6 +32,7 @@ mod words;
 pub use alu::{AluForm, AluOp};
 pub use atomic::AtomicOp;
 pub use decode::decode;
+pub use disasm::{Line, disassemble};
 pub use end::End;
 pub use error::{Error, ErrorKind, Field};
 pub use insn::{Insn, SLOT_BYTES};
