@@ -1,1 +1,50 @@
 //! Every BPF map type and its flag rules, over the simulated address space.
+//!
+//! A [`Map`] does what `kernel/bpf/*map.c` does: the same creation rules, the same errnos, the same elements evicted.
+//! Values live in a [`skep_memory::Memory`], where programs reach them by address; keys and everything else live here.
+//! Each operation is told where it runs by a [`Cx`], and from which [`Side`] it comes.
+//!
+//! ```
+//! use skep_abi::{Errno, MapType, flags::{BPF_ANY, BPF_NOEXIST}};
+//! use skep_maps::{Cx, Map, MapSpec, Side};
+//! use skep_memory::Memory;
+//!
+//! let memory = Memory::new()?;
+//! let cx = Cx::new(&memory, 2);
+//! let mut map = Map::new(MapSpec::new(MapType::PercpuHash, 4, 5, 100), &cx)?;
+//!
+//! // A program on CPU 1 makes an element: 5 bytes for its CPU, zeroes for the other.
+//! let key = 7u32.to_le_bytes();
+//! let _ = map.update(&cx.on(1), &key, b"bytes", BPF_ANY, Side::Program)?;
+//! let value = map.lookup_ptr(&cx.on(1), &key)?.ok_or("no such key")?;
+//! assert_eq!(memory.load(value, 4)?, u64::from(u32::from_le_bytes(*b"byte")));
+//!
+//! // User space sees both CPUs, each padded to 8.
+//! assert_eq!(map.lookup_user(&cx, &key)?, b"\0\0\0\0\0\0\0\0bytes\0\0\0");
+//! let again = map.update(&cx, &key, &[0; 16], BPF_NOEXIST, Side::User);
+//! assert_eq!(again, Err(Errno::EEXIST));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Architecture invariants: nothing here knows programs, helpers or file descriptors. What maps hold for others is an
+//! opaque [`ObjRef`] or the bytes of a special field, and comes back as [`Displaced`]. No operation calls back: a walk
+//! is a [`Cursor`]. Adding a map type is one file and one row of the table in `storage.rs`.
+
+mod array;
+mod cursor;
+mod handle;
+mod hash;
+mod map;
+mod ringbuf;
+mod rules;
+mod slots;
+mod spec;
+mod storage;
+mod values;
+
+pub use cursor::{Cursor, Item};
+pub use handle::{Displaced, FieldRef, ObjRef};
+pub use map::{Access, Map};
+pub use ringbuf::{HEADER_SIZE, Head, PAGE_SIZE, Refused, RingBuffer};
+pub use spec::{CreateClass, CreateError, MapSpec, SpecialField, SpecialKind};
+pub use storage::{Cx, EMULATED, Side};

@@ -1,0 +1,328 @@
+//! One map.
+
+use skep_abi::Errno;
+use skep_abi::flags::{BPF_F_LOCK, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY};
+use skep_memory::Memory;
+
+use crate::cursor::{Cursor, Item};
+use crate::handle::{Displaced, ObjRef};
+use crate::ringbuf::RingBuffer;
+use crate::rules;
+use crate::spec::{CreateError, MapSpec, SpecialKind};
+use crate::storage::{Body, Change, Cx, Side, Storage, with_storage};
+
+/// What a file descriptor of a map lets user space do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// Lookups and walks; otherwise they are -EPERM.
+    pub read: bool,
+    /// Updates, deletions and freezing; otherwise they are -EPERM.
+    pub write: bool,
+}
+
+impl Access {
+    /// The access of the descriptor that `BPF_MAP_CREATE` returns for these flags (`bpf_get_file_flag`).
+    pub fn of_flags(map_flags: u32) -> Access {
+        Access { read: map_flags & BPF_F_WRONLY == 0, write: map_flags & BPF_F_RDONLY == 0 }
+    }
+}
+
+/// A map of any emulated type.
+///
+/// Keys and values are byte slices of exactly `key_size` bytes and [`Map::value_len`] bytes; another length is -EINVAL,
+/// which `bpf(2)` cannot run into. Value addresses never move; the value of a deleted element stays readable until a
+/// new element takes its place.
+///
+/// What an operation takes out of a map comes back as [`Displaced`]. When an operation fails after it displaced
+/// something (an LRU map evicts first), that comes with the next operation that succeeds.
+pub struct Map {
+    spec: MapSpec,
+    body: Body,
+    cpus: u32,
+    frozen: bool,
+    owed: Displaced,
+}
+
+impl Map {
+    /// Makes a map (`BPF_MAP_CREATE`, as a user with all capabilities).
+    ///
+    /// # Errors
+    /// What the kernel answers to such a spec; a type that is not emulated; no room in the address space (-ENOMEM).
+    pub fn new(mut spec: MapSpec, cx: &Cx<'_>) -> Result<Map, CreateError> {
+        rules::before_type(&spec)?;
+        Body::check(&spec)?;
+        let cpus = cx.cpus.max(1);
+        let cx = Cx { cpu: cx.cpu.min(cpus - 1), cpus, ..*cx };
+        rules::special_fields(&spec)?;
+        let body = Body::create(&mut spec, &cx)?;
+        spec.flags &= !(BPF_F_RDONLY | BPF_F_WRONLY);
+        Ok(Map { spec, body, cpus, frozen: false, owed: Displaced::NONE })
+    }
+
+    /// What the map was made from, as the kernel reports it.
+    pub fn spec(&self) -> &MapSpec {
+        &self.spec
+    }
+
+    /// The possible CPUs that the map was made for.
+    pub fn cpus(&self) -> u32 {
+        self.cpus
+    }
+
+    /// Bytes of a value on one side: for user space, per-CPU values are those of all CPUs, each rounded up to 8.
+    pub fn value_len(&self, side: Side) -> usize {
+        match side {
+            Side::User if self.body.percpu() => self.spec.stride() as usize * self.cpus as usize,
+            _ => self.spec.value_size as usize,
+        }
+    }
+
+    /// Bytes of a value that `bpf(2)` copies.
+    pub fn user_value_size(&self) -> usize {
+        self.value_len(Side::User)
+    }
+
+    /// The address of the value of `key` on this CPU (`bpf_map_lookup_elem` in a program).
+    ///
+    /// # Errors
+    /// -EOPNOTSUPP or -ENOTSUPP: programs cannot look this type up.
+    #[inline]
+    pub fn lookup_ptr(&self, cx: &Cx<'_>, key: &[u8]) -> Result<Option<u64>, Errno> {
+        self.check_key(key)?;
+        let cpu = cx.cpu.min(self.cpus - 1);
+        with_storage!(&self.body, it => it.lookup(cx, key, cpu))
+    }
+
+    /// The address of the value of `key` on another CPU (`bpf_map_lookup_percpu_elem`); `None` for a CPU that there is
+    /// not.
+    ///
+    /// # Errors
+    /// -EINVAL: not a per-CPU map.
+    pub fn lookup_percpu(&self, cx: &Cx<'_>, key: &[u8], cpu: u32) -> Result<Option<u64>, Errno> {
+        self.check_key(key)?;
+        if !self.body.percpu() {
+            return Err(Errno::EINVAL);
+        }
+        if cpu >= self.cpus {
+            return Ok(None);
+        }
+        with_storage!(&self.body, it => it.lookup(cx, key, cpu))
+    }
+
+    /// The value of `key` as user space sees it (`BPF_MAP_LOOKUP_ELEM` without flags).
+    ///
+    /// For a PROG_ARRAY, the [`ObjRef`] as 4 little-endian bytes, which the caller translates to an id.
+    ///
+    /// # Errors
+    /// -ENOENT: no such key. -ENOTSUPP: the type cannot be looked up.
+    pub fn lookup_user(&self, cx: &Cx<'_>, key: &[u8]) -> Result<Vec<u8>, Errno> {
+        self.lookup_with(cx, key, 0)
+    }
+
+    /// The same with flags: `BPF_F_LOCK` alone is known, and needs a spin lock in the value.
+    ///
+    /// # Errors
+    /// As for [`Map::lookup_user`]; -EINVAL for the flags.
+    pub fn lookup_with(&self, cx: &Cx<'_>, key: &[u8], flags: u64) -> Result<Vec<u8>, Errno> {
+        if flags & !BPF_F_LOCK != 0 {
+            return Err(Errno::EINVAL);
+        }
+        self.check_lock(flags)?;
+        self.check_key(key)?;
+        let cx = self.clamp(cx);
+        with_storage!(&self.body, it => it.read(&cx, key))
+    }
+
+    /// Looks `key` up and deletes it (`BPF_MAP_LOOKUP_AND_DELETE_ELEM`).
+    ///
+    /// # Errors
+    /// -EINVAL for the flags, -ENOTSUPP for a type without it, -ENOENT.
+    pub fn take_user(&mut self, cx: &Cx<'_>, key: &[u8], flags: u64) -> Result<(Vec<u8>, Displaced), Errno> {
+        if flags & !BPF_F_LOCK != 0 {
+            return Err(Errno::EINVAL);
+        }
+        self.check_lock(flags)?;
+        self.check_key(key)?;
+        if !self.body.takes() {
+            return Err(Errno::ENOTSUPP);
+        }
+        let value = self.lookup_with(cx, key, flags)?;
+        Ok((value, self.delete(cx, key, Side::User)?))
+    }
+
+    /// Creates or replaces an element (`BPF_MAP_UPDATE_ELEM`, and the helper).
+    ///
+    /// # Errors
+    /// -EINVAL: unknown flags, `BPF_F_LOCK` without a spin lock, or a wrong length. -EEXIST and -ENOENT by the flags.
+    /// -E2BIG: the map is full, or the index past its end. -ENOMEM: no room in the address space. -EACCES: a program
+    /// changes a map that is read-only for programs. -EOPNOTSUPP or -ENOTSUPP: the type has no updates by value.
+    pub fn update(
+        &mut self,
+        cx: &Cx<'_>,
+        key: &[u8],
+        value: &[u8],
+        flags: u64,
+        side: Side,
+    ) -> Result<Displaced, Errno> {
+        self.check_writer(side)?;
+        if side == Side::User {
+            self.check_lock(flags)?;
+        }
+        self.check_key(key)?;
+        if value.len() != self.value_len(side) {
+            return Err(Errno::EINVAL);
+        }
+        let change = Change { key, value, flags, side };
+        self.displacing(cx, |body, cx, out| with_storage!(body, it => it.update(cx, change, out)))
+    }
+
+    /// Deletes an element.
+    ///
+    /// # Errors
+    /// -ENOENT: no such key. -EINVAL: an array, or a wrong length. -E2BIG: a slot index past the end. -EACCES as for
+    /// [`Map::update`]. -ENOTSUPP: the type has no deletion.
+    pub fn delete(&mut self, cx: &Cx<'_>, key: &[u8], side: Side) -> Result<Displaced, Errno> {
+        self.check_writer(side)?;
+        self.check_key(key)?;
+        self.displacing(cx, |body, cx, out| with_storage!(body, it => it.delete(cx, key, out)))
+    }
+
+    /// The key behind `key`; the first one for `None` and for a key that is not there (`BPF_MAP_GET_NEXT_KEY`).
+    ///
+    /// # Errors
+    /// -ENOENT: there is none. -ENOTSUPP: the type has no keys.
+    pub fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {
+        key.map_or(Ok(()), |key| self.check_key(key))?;
+        with_storage!(&self.body, it => it.next_key(key))
+    }
+
+    /// A walk over the elements (`bpf_for_each_map_elem`).
+    ///
+    /// # Errors
+    /// -EINVAL: programs cannot walk the type.
+    pub fn cursor(&self) -> Result<Cursor, Errno> {
+        with_storage!(&self.body, it => it.cursor()).ok_or(Errno::EINVAL)
+    }
+
+    /// The next element of a walk. Between two calls the map may change in any way.
+    pub fn advance(&self, cx: &Cx<'_>, cursor: &mut Cursor) -> Option<Item<'_>> {
+        let cx = self.clamp(cx);
+        with_storage!(&self.body, it => Storage::advance(it, &cx, cursor))
+    }
+
+    /// The address of byte `off` of the only value of an ARRAY (`BPF_PSEUDO_MAP_VALUE`).
+    ///
+    /// # Errors
+    /// -EINVAL: another type, or `off` past the value. -ENOTSUPP: an array of several elements.
+    pub fn value_addr(&self, cx: &Cx<'_>, off: u32) -> Result<u64, Errno> {
+        with_storage!(&self.body, it => it.value_addr(cx, off))
+    }
+
+    /// The checks of [`Map::set_object`]: they come before the file descriptor is looked at.
+    ///
+    /// # Errors
+    /// -EINVAL: flags. -E2BIG: index past the end. -EOPNOTSUPP: no map of handles.
+    pub fn check_set(&self, index: u32, flags: u64) -> Result<(), Errno> {
+        with_storage!(&self.body, it => it.slots()).ok_or(Errno::EOPNOTSUPP)?.check_set(index, flags)
+    }
+
+    /// Puts a handle into a slot of a PROG_ARRAY or PERF_EVENT_ARRAY; the one that was there comes back.
+    ///
+    /// # Errors
+    /// As for [`Map::check_set`].
+    pub fn set_object(&mut self, index: u32, object: ObjRef, flags: u64) -> Result<Displaced, Errno> {
+        let slots = with_storage!(&mut self.body, it => it.slots_mut()).ok_or(Errno::EOPNOTSUPP)?;
+        slots.set(index, object, flags).map(Displaced::of)
+    }
+
+    /// Empties a slot.
+    ///
+    /// # Errors
+    /// -ENOENT: it is empty. -E2BIG: index past the end. -EOPNOTSUPP: no map of handles.
+    pub fn take_object(&mut self, index: u32) -> Result<ObjRef, Errno> {
+        with_storage!(&mut self.body, it => it.slots_mut()).ok_or(Errno::EOPNOTSUPP)?.take(index)
+    }
+
+    /// The handle in a slot.
+    #[inline]
+    pub fn object(&self, index: u32) -> Option<ObjRef> {
+        with_storage!(&self.body, it => it.slots())?.get(index)
+    }
+
+    /// All slots that hold a handle, by index.
+    pub fn objects(&self) -> impl Iterator<Item = (u32, ObjRef)> + '_ {
+        with_storage!(&self.body, it => it.slots()).into_iter().flat_map(|slots| slots.iter())
+    }
+
+    /// The ring, if this is a ring buffer.
+    #[inline]
+    pub fn ring(&self) -> Option<&RingBuffer> {
+        with_storage!(&self.body, it => it.ring())
+    }
+
+    /// Makes the map read-only for user space (`BPF_MAP_FREEZE`).
+    ///
+    /// # Errors
+    /// -EBUSY: it is frozen already. -ENOTSUPP: values have special fields.
+    pub fn freeze(&mut self) -> Result<(), Errno> {
+        if !self.spec.special.is_empty() {
+            return Err(Errno::ENOTSUPP);
+        }
+        if std::mem::replace(&mut self.frozen, true) { Err(Errno::EBUSY) } else { Ok(()) }
+    }
+
+    /// Whether the map was frozen.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Whether values cannot change any more: read-only for programs, and frozen (`bpf_map_is_rdonly`).
+    pub fn is_constant(&self) -> bool {
+        self.frozen && self.spec.has(BPF_F_RDONLY_PROG)
+    }
+
+    /// What a descriptor opened with `access` may do now (`map_get_sys_perms`).
+    pub fn user_access(&self, access: Access) -> Access {
+        Access { write: access.write && !self.frozen, ..access }
+    }
+
+    /// Ends the map: its memory is freed, and everything that it held comes back.
+    pub fn destroy(mut self, memory: &Memory) -> Displaced {
+        let mut out = std::mem::take(&mut self.owed);
+        with_storage!(&mut self.body, it => it.release(memory, &mut out));
+        out
+    }
+
+    /// Runs an operation that may displace something.
+    fn displacing(
+        &mut self,
+        cx: &Cx<'_>,
+        run: impl FnOnce(&mut Body, &Cx<'_>, &mut Displaced) -> Result<(), Errno>,
+    ) -> Result<Displaced, Errno> {
+        let cx = self.clamp(cx);
+        run(&mut self.body, &cx, &mut self.owed)?;
+        Ok(if self.owed.is_empty() { Displaced::NONE } else { std::mem::take(&mut self.owed) })
+    }
+
+    /// A context that cannot name a CPU which this map does not have.
+    fn clamp<'a>(&self, cx: &Cx<'a>) -> Cx<'a> {
+        Cx { cpu: cx.cpu.min(self.cpus - 1), cpus: self.cpus, ..*cx }
+    }
+
+    #[inline]
+    fn check_key(&self, key: &[u8]) -> Result<(), Errno> {
+        if key.len() == self.spec.key_size as usize { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
+    /// `bpf(2)` refuses `BPF_F_LOCK` for values without a lock before it looks at anything else.
+    fn check_lock(&self, flags: u64) -> Result<(), Errno> {
+        let lock = |kind| matches!(kind, SpecialKind::SpinLock | SpecialKind::ResSpinLock);
+        let lockable = self.spec.special.iter().any(|field| lock(field.kind));
+        if flags & BPF_F_LOCK != 0 && !lockable { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    /// The verifier refuses programs that change a map which is read-only for them; so does the map itself.
+    fn check_writer(&self, side: Side) -> Result<(), Errno> {
+        if side == Side::Program && self.spec.has(BPF_F_RDONLY_PROG) { Err(Errno::EACCES) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,307 @@
+//! RINGBUF: one ring of variable-sized records from programs to user space (kernel/bpf/ringbuf.c).
+//!
+//! The pages are those that the kernel maps to user space, in the same order and with the same bytes:
+//!
+//! | offset | content |
+//! |---|---|
+//! | 0 | consumer position (u64), alone in its page |
+//! | 1 page | producer position (u64), pending position (u64) |
+//! | 2 pages | data: records of 8-byte header and payload, each padded to 8 |
+//! | 2 pages + size | the data again, so that a record that wraps is contiguous |
+
+mod consumer;
+
+use std::cell::RefCell;
+
+use skep_abi::Errno;
+use skep_abi::flags::{
+    BPF_F_NUMA_NODE, BPF_RB_AVAIL_DATA, BPF_RB_CONS_POS, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP,
+    BPF_RB_PROD_POS, BPF_RB_RING_SIZE,
+};
+use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights, Site};
+
+pub use consumer::Head;
+
+use crate::handle::Displaced;
+use crate::rules::{self, invalid};
+use crate::spec::{CreateError, MapSpec};
+use crate::storage::{Change, Cx, Storage};
+use crate::values::{no_room, own};
+
+/// Bytes of a page in the layout.
+pub const PAGE_SIZE: u64 = 4096;
+/// Bytes of a record's header: length and flags, then the record's page number.
+pub const HEADER_SIZE: u64 = 8;
+/// Header flag: the record is reserved and not committed.
+const BUSY: u32 = 1 << 31;
+/// Header flag: the record was given up, and readers skip it.
+const DISCARD: u32 = 1 << 30;
+/// The longest payload (`RINGBUF_MAX_RECORD_SZ`).
+const RECORD_MAX: u64 = u32::MAX as u64 / 4;
+/// Pages in front of the data as headers count them: the kernel's own page, and both position pages.
+const META_PAGES: u64 = 3;
+
+/// Why a record could not be reserved. A program sees NULL, or -EAGAIN from `bpf_ringbuf_output`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// `bpf_ringbuf_reserve` takes no flags.
+    Flags,
+    /// No ring of this size could ever hold the record.
+    TooBig,
+    /// The consumer, or a record that is not committed, is too far behind.
+    Full,
+}
+
+/// A ring buffer map. All methods take `&self`: the state is in simulated memory, where user space sees it too.
+#[derive(Clone, Debug)]
+pub struct RingBuffer {
+    /// The consumer page.
+    base: u64,
+    /// Bytes of data, a power of two.
+    size: u64,
+    /// Addresses of the records that are reserved and not committed.
+    reserved: RefCell<Vec<u64>>,
+    name: String,
+}
+
+impl RingBuffer {
+    /// Reserves `size` bytes for a program (`bpf_ringbuf_reserve`): their address, accessible until they are committed.
+    /// `site` is the instruction that did it, for reports.
+    pub fn reserve(
+        &self,
+        memory: &Memory,
+        size: u64,
+        flags: u64,
+        site: Option<Site>,
+    ) -> Result<u64, Refused> {
+        if flags != 0 {
+            return Err(Refused::Flags);
+        }
+        self.reserve_record(memory, size, site)
+    }
+
+    /// `__bpf_ringbuf_reserve`. An error of our own memory counts as a full ring.
+    fn reserve_record(&self, memory: &Memory, size: u64, site: Option<Site>) -> Result<u64, Refused> {
+        let len = (size.min(RECORD_MAX + 1) + HEADER_SIZE).next_multiple_of(8);
+        if size > RECORD_MAX || len > self.size {
+            return Err(Refused::TooBig);
+        }
+        let start = self.claim(memory, len).map_err(|_| Refused::Full)?.ok_or(Refused::Full)?;
+        let header = self.data() + (start & self.mask());
+        let record = header + HEADER_SIZE;
+        self.open(memory, header, size, site).map_err(|_| Refused::Full)?;
+        self.reserved.borrow_mut().push(record);
+        let end = start.wrapping_add(len);
+        memory.store_release_u64(self.producer(), end).map_err(|_| Refused::Full)?;
+        Ok(record)
+    }
+
+    /// The position of a new record of `len` bytes, header included; `None` when there is no room. Neither the
+    /// consumer nor the oldest record that is not committed may be `size` bytes or more behind its end.
+    fn claim(&self, memory: &Memory, len: u64) -> Result<Option<u64>, Errno> {
+        let consumer = self.consumer_pos(memory)?;
+        let start = self.producer_pos(memory)?;
+        let pending = self.skip_committed(memory, start)?;
+        own(memory.poke_u64(self.pending(), pending))?;
+        let end = start.wrapping_add(len);
+        let fits = |from: u64| end.wrapping_sub(from) <= self.mask();
+        Ok((fits(consumer) && fits(pending)).then_some(start))
+    }
+
+    /// The position of the oldest record that is not committed, or the producer's.
+    fn skip_committed(&self, memory: &Memory, producer: u64) -> Result<u64, Errno> {
+        let mut pending = own(memory.peek_u64(self.pending()))?;
+        while pending != producer {
+            let header = own(memory.peek_u32(self.data() + (pending & self.mask())))?;
+            if header & BUSY != 0 {
+                break;
+            }
+            pending = pending.wrapping_add(record_len(header & !DISCARD));
+        }
+        Ok(pending)
+    }
+
+    /// Writes the header of a new record and lets programs into its payload.
+    fn open(&self, memory: &Memory, header: u64, size: u64, site: Option<Site>) -> Result<(), Errno> {
+        let page = META_PAGES + (header - self.data()) / PAGE_SIZE;
+        own(memory.poke_u32(header, size as u32 | BUSY))?;
+        own(memory.poke_u32(header + 4, page as u32))?;
+        self.copy_overhang(memory, header, size, Wrap::Out)?;
+        if size > 0 {
+            let mut origin = Origin::new(ObjectKind::RingRecord, self.name.as_str());
+            origin.site = site;
+            memory.carve(header + HEADER_SIZE, size as usize, Rights::RW, origin);
+        }
+        Ok(())
+    }
+
+    /// Copies the part of a record that lies past the end of the data to where it wraps to, or from there. Both are
+    /// the same bytes to a reader.
+    fn copy_overhang(&self, memory: &Memory, header: u64, size: u64, way: Wrap) -> Result<(), Errno> {
+        let end = self.data() + self.size;
+        let over = (header + HEADER_SIZE + size).saturating_sub(end);
+        if over == 0 {
+            return Ok(());
+        }
+        let (from, to) = if way == Wrap::Out { (self.data(), end) } else { (end, self.data()) };
+        let mut bytes = vec![0; over as usize];
+        own(memory.peek(from, &mut bytes))?;
+        own(memory.poke(to, &bytes))
+    }
+
+    /// Hands a reserved record over to the reader, or gives it up (`bpf_ringbuf_submit`, `bpf_ringbuf_discard`). Says
+    /// whether sleeping readers would be woken.
+    ///
+    /// # Errors
+    /// -EINVAL: `addr` is not that of a reserved record of this ring; nothing happened.
+    pub fn commit(&self, memory: &Memory, addr: u64, flags: u64, discard: bool) -> Result<bool, Errno> {
+        self.commit_at(memory, addr, flags, discard, None)
+    }
+
+    /// The same, by an instruction that reports of a later access will name.
+    pub fn commit_at(
+        &self,
+        memory: &Memory,
+        addr: u64,
+        flags: u64,
+        discard: bool,
+        site: Option<Site>,
+    ) -> Result<bool, Errno> {
+        let at = self.reserved.borrow().iter().rposition(|&record| record == addr).ok_or(Errno::EINVAL)?;
+        self.reserved.borrow_mut().swap_remove(at);
+        let header = addr - HEADER_SIZE;
+        let size = own(memory.peek_u32(header))? & !BUSY;
+        self.copy_overhang(memory, header, size.into(), Wrap::Back)?;
+        memory.uncarve(addr, site);
+        let flag = if discard { DISCARD } else { 0 };
+        own(memory.store_release_u32(header, size | flag))?;
+        let consumer = self.consumer_pos(memory)? & self.mask();
+        let waited_for = consumer == header - self.data();
+        Ok(flags & BPF_RB_FORCE_WAKEUP != 0 || (waited_for && flags & BPF_RB_NO_WAKEUP == 0))
+    }
+
+    /// Reserves, copies and commits (`bpf_ringbuf_output`). Says whether sleeping readers would be woken.
+    ///
+    /// # Errors
+    /// -EINVAL: unknown flags. -EAGAIN: no room.
+    pub fn output(&self, memory: &Memory, data: &[u8], flags: u64) -> Result<bool, Errno> {
+        if flags & !(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let record = self.reserve_record(memory, data.len() as u64, None).map_err(|_| Errno::EAGAIN)?;
+        own(memory.poke(record, data))?;
+        self.commit(memory, record, flags, false)
+    }
+
+    /// `bpf_ringbuf_query`: what `flag` asks for, 0 for an unknown one.
+    pub fn query(&self, memory: &Memory, flag: u64) -> u64 {
+        let (consumer, producer) = (self.consumer_pos(memory), self.producer_pos(memory));
+        let (consumer, producer) = (consumer.unwrap_or(0), producer.unwrap_or(0));
+        match flag {
+            BPF_RB_AVAIL_DATA => producer.wrapping_sub(consumer),
+            BPF_RB_RING_SIZE => self.size,
+            BPF_RB_CONS_POS => consumer,
+            BPF_RB_PROD_POS => producer,
+            _ => 0,
+        }
+    }
+
+    /// Whether `addr` is that of a record which is reserved and not committed.
+    pub fn is_reserved(&self, addr: u64) -> bool {
+        self.reserved.borrow().contains(&addr)
+    }
+
+    /// Bytes of the data area.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The address of the consumer page, the first of the pages that user space maps.
+    pub fn pages(&self) -> u64 {
+        self.base
+    }
+
+    /// The address of the data area.
+    pub fn data(&self) -> u64 {
+        self.base + 2 * PAGE_SIZE
+    }
+
+    fn producer(&self) -> u64 {
+        self.base + PAGE_SIZE
+    }
+
+    fn pending(&self) -> u64 {
+        self.producer() + 8
+    }
+
+    fn mask(&self) -> u64 {
+        self.size - 1
+    }
+}
+
+/// Which way bytes behind the end of the data are copied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrap {
+    /// From the start of the data to behind its end, for a new record.
+    Out,
+    /// Back to the start, for a record that is done.
+    Back,
+}
+
+/// Bytes that a record with this payload takes, header and padding included. The sum is made in 32 bits, as in the
+/// kernel.
+fn record_len(payload: u32) -> u64 {
+    u64::from(payload.wrapping_add(HEADER_SIZE as u32).wrapping_add(7) & !7)
+}
+
+impl Storage for RingBuffer {
+    /// `ringbuf_map_alloc`.
+    fn check(spec: &MapSpec) -> Result<(), CreateError> {
+        rules::flags_within(spec, BPF_F_NUMA_NODE)?;
+        if spec.key_size != 0 || spec.value_size != 0 {
+            return Err(invalid("key_size and value_size of a ring buffer are 0"));
+        }
+        if !spec.max_entries.is_power_of_two() || !u64::from(spec.max_entries).is_multiple_of(PAGE_SIZE) {
+            let text = "max_entries {}: the size of a ring buffer is a power of two and whole pages";
+            return Err(invalid(text.replace("{}", &spec.max_entries.to_string())));
+        }
+        Ok(())
+    }
+
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<RingBuffer, CreateError> {
+        let size = u64::from(spec.max_entries);
+        let bytes = (2 * PAGE_SIZE + 2 * size) as usize;
+        let origin = Origin::new(ObjectKind::Ring, spec.name.as_str());
+        let base = cx.memory.alloc(Arena::Pages, bytes, PAGE_SIZE as usize, Rights::NONE, origin);
+        let base = base.map_err(|why| no_room(spec, &why))?;
+        Ok(RingBuffer { base, size, reserved: RefCell::default(), name: spec.name.clone() })
+    }
+
+    fn lookup(&self, _cx: &Cx<'_>, _key: &[u8], _cpu: u32) -> Result<Option<u64>, Errno> {
+        Err(Errno::ENOTSUPP)
+    }
+
+    fn read(&self, _cx: &Cx<'_>, _key: &[u8]) -> Result<Vec<u8>, Errno> {
+        Err(Errno::ENOTSUPP)
+    }
+
+    fn update(&mut self, _cx: &Cx<'_>, _change: Change<'_>, _out: &mut Displaced) -> Result<(), Errno> {
+        Err(Errno::ENOTSUPP)
+    }
+
+    fn delete(&mut self, _cx: &Cx<'_>, _key: &[u8], _out: &mut Displaced) -> Result<(), Errno> {
+        Err(Errno::ENOTSUPP)
+    }
+
+    fn next_key(&self, _key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {
+        Err(Errno::ENOTSUPP)
+    }
+
+    fn ring(&self) -> Option<&RingBuffer> {
+        Some(self)
+    }
+
+    fn release(&mut self, memory: &Memory, _out: &mut Displaced) {
+        memory.free(self.base);
+    }
+}

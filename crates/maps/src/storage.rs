@@ -1,0 +1,175 @@
+//! The table of map types, and what each type's file has to provide.
+//!
+//! Adding a map type: one file with a `struct` that implements [`Storage`], and one row of [`map_types!`] below.
+
+use skep_abi::{Errno, MapType};
+use skep_memory::Memory;
+
+use crate::array::{Array, PercpuArray};
+use crate::cursor::{Cursor, Item};
+use crate::handle::Displaced;
+use crate::hash::{Hash, LruHash, PercpuHash};
+use crate::ringbuf::RingBuffer;
+use crate::slots::Slots;
+use crate::spec::{CreateError, MapSpec};
+
+/// Where and for whom an operation runs.
+#[derive(Clone, Copy)]
+pub struct Cx<'a> {
+    /// The simulated address space that holds the values.
+    pub memory: &'a Memory,
+    /// The CPU that runs the operation, below `cpus`.
+    pub cpu: u32,
+    /// Number of possible CPUs, at least 1; the same in every operation on a map.
+    pub cpus: u32,
+    /// Seeds the hash function; used when a map is made.
+    pub seed: u64,
+}
+
+impl<'a> Cx<'a> {
+    /// CPU 0 of a machine with `cpus` CPUs, seed 0.
+    pub fn new(memory: &'a Memory, cpus: u32) -> Cx<'a> {
+        Cx { memory, cpu: 0, cpus, seed: 0 }
+    }
+
+    /// The same machine seen from another CPU.
+    pub fn on(self, cpu: u32) -> Cx<'a> {
+        Cx { cpu, ..self }
+    }
+}
+
+/// Who asks: per-CPU values have another shape on each side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// A program's helper call: values of `value_size` bytes, those of the running CPU.
+    Program,
+    /// `bpf(2)`: per-CPU values of all CPUs, each padded to 8 bytes.
+    User,
+}
+
+/// What a map type does. The defaults are the answers of a type that lacks the operation.
+pub(crate) trait Storage: Sized {
+    /// The type's creation checks, in the kernel's order.
+    fn check(spec: &MapSpec) -> Result<(), CreateError>;
+
+    /// Makes the map. May round `max_entries` of the spec.
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<Self, CreateError>;
+
+    /// Whether the user side of a value covers every CPU.
+    const PERCPU: bool = false;
+
+    /// The address of the value of `key` on `cpu`.
+    fn lookup(&self, cx: &Cx<'_>, key: &[u8], cpu: u32) -> Result<Option<u64>, Errno>;
+
+    /// Copies the value out, in the user side's shape.
+    fn read(&self, cx: &Cx<'_>, key: &[u8]) -> Result<Vec<u8>, Errno>;
+
+    /// Creates or replaces the value of `key`.
+    fn update(&mut self, cx: &Cx<'_>, change: Change<'_>, out: &mut Displaced) -> Result<(), Errno>;
+
+    /// Removes `key`.
+    fn delete(&mut self, cx: &Cx<'_>, key: &[u8], out: &mut Displaced) -> Result<(), Errno>;
+
+    /// Whether `BPF_MAP_LOOKUP_AND_DELETE_ELEM` works.
+    const TAKES: bool = false;
+
+    /// The key behind `key`, or the first one.
+    fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno>;
+
+    /// A walk over what is there now; `None` when programs cannot walk the type.
+    fn cursor(&self) -> Option<Cursor> {
+        None
+    }
+
+    /// The next element of a walk, its value on the CPU of `cx`.
+    fn advance(&self, _cx: &Cx<'_>, _cursor: &mut Cursor) -> Option<Item<'_>> {
+        None
+    }
+
+    /// The address of byte `off` of the only value.
+    fn value_addr(&self, _cx: &Cx<'_>, _off: u32) -> Result<u64, Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Object slots, when the type has them.
+    fn slots(&self) -> Option<&Slots> {
+        None
+    }
+
+    /// The same, to change them.
+    fn slots_mut(&mut self) -> Option<&mut Slots> {
+        None
+    }
+
+    /// The ring, when the type is one.
+    fn ring(&self) -> Option<&RingBuffer> {
+        None
+    }
+
+    /// Gives everything back: handles to `out`, memory to `memory`.
+    fn release(&mut self, memory: &Memory, out: &mut Displaced);
+}
+
+/// An update.
+#[derive(Clone, Copy)]
+pub(crate) struct Change<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+    pub(crate) flags: u64,
+    pub(crate) side: Side,
+}
+
+/// Makes the enum of all storages and its dispatch from the table.
+macro_rules! map_types {
+    ($( $kind:ident => $storage:ident; )*) => {
+        /// The map types that are emulated.
+        pub const EMULATED: &[MapType] = &[ $( MapType::$kind, )* ];
+
+        /// The storage of one map.
+        pub(crate) enum Body { $( $kind($storage), )* }
+
+        impl Body {
+            pub(crate) fn check(spec: &MapSpec) -> Result<(), CreateError> {
+                match spec.kind {
+                    $( MapType::$kind => <$storage as Storage>::check(spec), )*
+                    other => Err(CreateError::not_emulated(other)),
+                }
+            }
+
+            pub(crate) fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<Body, CreateError> {
+                match spec.kind {
+                    $( MapType::$kind => <$storage as Storage>::create(spec, cx).map(Body::$kind), )*
+                    other => Err(CreateError::not_emulated(other)),
+                }
+            }
+
+            pub(crate) fn percpu(&self) -> bool {
+                match self { $( Body::$kind(_) => <$storage as Storage>::PERCPU, )* }
+            }
+
+            pub(crate) fn takes(&self) -> bool {
+                match self { $( Body::$kind(_) => <$storage as Storage>::TAKES, )* }
+            }
+        }
+
+        /// Runs an expression on whatever storage a body holds.
+        macro_rules! with_storage {
+            ($body:expr, $it:ident => $run:expr) => {
+                match $body { $( Body::$kind($it) => $run, )* }
+            };
+        }
+    };
+}
+
+map_types! {
+    Hash => Hash;
+    Array => Array;
+    ProgArray => Slots;
+    PerfEventArray => Slots;
+    PercpuHash => PercpuHash;
+    PercpuArray => PercpuArray;
+    LruHash => LruHash;
+    Ringbuf => RingBuffer;
+}
+#[expect(clippy::single_component_path_imports, reason = "makes the macro reachable from other modules")]
+pub(crate) use with_storage;
