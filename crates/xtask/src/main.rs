@@ -5,6 +5,7 @@
 //!
 //! Exit codes: 0 all well; 1 something committed is not what it should be; 2 bad usage, or a tool is missing.
 
+mod capture;
 mod clang;
 mod command;
 mod commands;
