@@ -138,11 +138,9 @@ impl Memory {
                 return Err(self.dead(at, 1, Access::Load));
             }
             let upto = into.len().min(done.saturating_add(live));
-            let part = &mut into[done..upto];
             // SAFETY: the bytes were just found to be live.
-            unsafe { self.copy_out(at, part) };
-            if let Some(nul) = part.iter().position(|byte| *byte == 0) {
-                return Ok(done + nul + 1);
+            if let Some(len) = unsafe { self.copy_string(at, &mut into[done..upto]) } {
+                return Ok(done + len);
             }
             done = upto;
         }
@@ -286,6 +284,22 @@ impl Memory {
     unsafe fn copy_out(&self, addr: u64, into: &mut [u8]) {
         // SAFETY: live by contract; `into` cannot overlap, since nobody can have a reference into the reservation.
         unsafe { into.as_mut_ptr().copy_from_nonoverlapping(self.window().data_at(addr), into.len()) };
+    }
+
+    /// Stops after a NUL, and answers how many bytes that were. Nothing behind it is written.
+    ///
+    /// # Safety
+    /// All bytes belong to a live object.
+    unsafe fn copy_string(&self, addr: u64, into: &mut [u8]) -> Option<usize> {
+        let from = self.window().data_at(addr).cast_const();
+        for (index, byte) in into.iter_mut().enumerate() {
+            // SAFETY: live by contract.
+            *byte = unsafe { from.add(index).read() };
+            if *byte == 0 {
+                return Some(index + 1);
+            }
+        }
+        None
     }
 
     /// # Safety

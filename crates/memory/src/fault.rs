@@ -85,7 +85,14 @@ impl Fault {
     fn place(&self, f: &mut fmt::Formatter<'_>, cause: Cause) -> fmt::Result {
         match cause {
             Cause::Null if self.addr == 0 => write!(f, "NULL pointer dereference"),
-            Cause::Null => write!(f, "NULL pointer dereference (NULL plus {})", self.addr),
+            Cause::Null if self.addr < 0x1_0000 => {
+                write!(f, "NULL pointer dereference (NULL plus {})", self.addr)
+            }
+            Cause::Null => write!(
+                f,
+                "nothing is mapped in the lowest 16 MiB (NULL plus a large offset, or a user-space address, which is \
+                 read with bpf_probe_read_user)"
+            ),
             Cause::ErrorPointer(errno) => write!(f, "this is the error pointer for -{errno}, not an address"),
             Cause::NotAnAddress if self.addr >> 47 == 0 => write!(
                 f,

@@ -37,10 +37,12 @@ pub mod layout;
 mod memory;
 mod object;
 mod origin;
+mod pages;
 mod pool;
 mod report;
 mod space;
 mod table;
+mod user;
 mod window;
 
 pub use error::{HostLimit, NoMemory};
@@ -49,4 +51,7 @@ pub use layout::Arena;
 pub use memory::Memory;
 pub use object::ObjectInfo;
 pub use origin::{ObjectKind, Origin, Rights, Site};
+#[cfg(all(unix, not(skep_portable_memory)))]
+pub use pages::HostPages;
+pub use user::{UserFault, UserMemory, UserRangeError};
 pub use window::Window;

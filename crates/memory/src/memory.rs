@@ -66,7 +66,7 @@ impl Memory {
         let (len, align) = checked(arena, Some(size), align)?;
         let mut table = self.table.borrow_mut();
         let shape = ShapeRequest::Whole;
-        let start = table.alloc(Request { arena, len, align, rights, origin, shape })?;
+        let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapped: false })?;
         table.space.paint(Span { start, len }, rights);
         Ok(extend(start))
     }
@@ -86,15 +86,17 @@ impl Memory {
         rights: Rights,
         origin: Origin,
     ) -> Result<u64, NoMemory> {
-        if stride < elem_size {
-            return Err(NoMemory::Stride { elem_size, stride });
-        }
+        let shape = ShapeRequest::array(elem_size, stride, count)?;
         let (len, align) = checked(arena, stride.checked_mul(count), 16)?;
-        // Not above `len`, unless there are no elements, or none has bytes.
-        let fit = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let shape =
-            ShapeRequest::Array { elem: fit(elem_size).min(len), stride: fit(stride), count: fit(count) };
-        let start = self.table.borrow_mut().alloc(Request { arena, len, align, rights, origin, shape })?;
+        let start = self.table.borrow_mut().alloc(Request {
+            arena,
+            len,
+            align,
+            rights,
+            origin,
+            shape,
+            mapped: false,
+        })?;
         Ok(extend(start))
     }
 
@@ -143,6 +145,7 @@ impl Memory {
             return false;
         }
         object.rights = rights;
+        object.parts = None;
         match object.shape {
             Shape::Whole(visible) => space.paint(visible, rights),
             Shape::Array { .. } => space.revoke(object.span),

@@ -134,6 +134,17 @@ impl Space {
         }
     }
 
+    /// Puts pages of a file over a span of whole pages.
+    #[cfg(all(unix, not(skep_portable_memory)))]
+    pub(crate) fn map_file(
+        &self,
+        span: Span,
+        file: std::os::fd::BorrowedFd<'_>,
+        file_offset: u64,
+    ) -> std::io::Result<()> {
+        Ok(self.data.map_file(self.offset_of(span), span.len as usize, file, file_offset)?)
+    }
+
     /// Puts fresh pages of our own in place of pages of a file. False: the host refused.
     pub(crate) fn unmap(&self, span: Span) -> bool {
         self.data.renew(self.offset_of(span), span.len as usize).is_ok()

@@ -2,6 +2,7 @@
 
 use crate::error::NoMemory;
 use crate::extents::{Extents, GRAIN};
+use crate::host::page_size;
 use crate::layout::Arena;
 use crate::object::{Object, Parts, Shape};
 use crate::origin::{Origin, Rights, Site};
@@ -43,11 +44,24 @@ pub(crate) struct Request {
     pub(crate) rights: Rights,
     pub(crate) origin: Origin,
     pub(crate) shape: ShapeRequest,
+    /// Its pages will be those of a file.
+    pub(crate) mapped: bool,
 }
 
 pub(crate) enum ShapeRequest {
     Whole,
     Array { elem: u32, stride: u32, count: u32 },
+}
+
+impl ShapeRequest {
+    /// Sizes in host words. An array whose bytes do not fit 32 bits is refused for those, elsewhere.
+    pub(crate) fn array(elem_size: usize, stride: usize, count: usize) -> Result<ShapeRequest, NoMemory> {
+        if stride < elem_size {
+            return Err(NoMemory::Stride { elem_size, stride });
+        }
+        let fit = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(ShapeRequest::Array { elem: fit(elem_size), stride: fit(stride), count: fit(count) })
+    }
 }
 
 impl Table {
@@ -76,8 +90,10 @@ impl Table {
         if u64::from(len) > arena.capacity() {
             return Err(too_big);
         }
+        // Whole pages are mapped, and nothing else may be on them.
+        let body = if request.mapped { len.next_multiple_of(page_size() as u32) } else { len };
         let gap = (len / 8).clamp(GAP.0, GAP.1);
-        let padded = (len + gap).next_multiple_of(GRAIN);
+        let padded = (body + gap).next_multiple_of(GRAIN);
         if u64::from(padded) > arena.capacity() {
             return Err(too_big);
         }
@@ -93,8 +109,8 @@ impl Table {
             ShapeRequest::Array { elem, stride, count } => Shape::Array { elem, stride, count },
         };
         let slot = Span { start, len: padded };
-        let (rights, origin) = (request.rights, request.origin);
-        let object = Object { span, slot, rights, origin, shape, mapped: false, parts: None };
+        let Request { rights, origin, mapped, .. } = request;
+        let object = Object { span, slot, rights, origin, shape, mapped, parts: None };
         self.objects.insert(start, object);
         Ok(start)
     }
@@ -192,7 +208,7 @@ pub(crate) fn arena_of(addr: u32) -> Option<Arena> {
 
 /// The whole pages that hold a span which starts at a page.
 pub(crate) fn page_span(span: Span) -> Span {
-    Span { start: span.start, len: span.len.next_multiple_of(crate::host::page_size() as u32) }
+    Span { start: span.start, len: span.len.next_multiple_of(page_size() as u32) }
 }
 
 /// Checks an alignment and a size in host words.

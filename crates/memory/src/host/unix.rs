@@ -3,8 +3,9 @@
 
 use super::Initial;
 use rustix::io;
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
 use std::ffi::c_void;
+use std::os::fd::BorrowedFd;
 
 /// No host counts a reservation as memory: Linux and macOS by this flag (and because nothing is writable yet), the
 /// BSDs without being asked.
@@ -91,6 +92,21 @@ impl Region {
         let prot = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: the range lies in the mapping this value owns; nobody holds a reference into it.
         unsafe { mmap_anonymous(self.at(offset, len), len, prot, flags)? };
+        Ok(())
+    }
+
+    /// Maps `len` bytes of a file, from `file_offset`, over a range.
+    pub(crate) fn map_file(
+        &self,
+        offset: usize,
+        len: usize,
+        file: BorrowedFd<'_>,
+        file_offset: u64,
+    ) -> io::Result<()> {
+        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: as in `renew`.
+        unsafe { mmap(self.at(offset, len), len, prot, flags, file, file_offset)? };
         Ok(())
     }
 }

@@ -1,0 +1,197 @@
+//! `Memory`: pages that come from a file, so that another mapping sees the same bytes.
+//!
+//! On Unix alone; elsewhere these methods answer [`NoMemory::Pages`], and callers do without.
+
+#[cfg(all(unix, not(skep_portable_memory)))]
+pub use mapped::HostPages;
+
+use crate::error::NoMemory;
+use crate::layout::Arena;
+use crate::memory::Memory;
+use crate::origin::Origin;
+
+impl Memory {
+    /// Allocates pages for a ring buffer: `head_len` bytes, then `data_len` bytes, then *the same* `data_len` bytes
+    /// once more, so that a record which wraps around is in one piece all the same. Both lengths must be multiples
+    /// of the host's page size. Programs have no access to it, except to parts that are
+    /// [carved](Memory::carve) of it.
+    ///
+    /// # Errors
+    /// [`NoMemory::Pages`] if this host cannot map pages twice (callers wrap by hand then), or for odd lengths;
+    /// otherwise as for [`alloc`](Memory::alloc).
+    pub fn alloc_mirrored(
+        &self,
+        arena: Arena,
+        head_len: usize,
+        data_len: usize,
+        origin: Origin,
+    ) -> Result<u64, NoMemory> {
+        #[cfg(all(target_os = "linux", not(skep_portable_memory)))]
+        return mapped::alloc_mirrored(self, arena, head_len, data_len, origin);
+        #[cfg(not(all(target_os = "linux", not(skep_portable_memory))))]
+        {
+            let _ = (self, arena, head_len, data_len, origin);
+            Err(NoMemory::Pages("this host cannot map pages twice"))
+        }
+    }
+}
+
+#[cfg(all(unix, not(skep_portable_memory)))]
+mod mapped {
+    use crate::error::{HostLimit, NoMemory};
+    use crate::host::page_size;
+    use crate::layout::{Arena, extend};
+    use crate::memory::Memory;
+    use crate::origin::{Origin, Rights};
+    use crate::space::Span;
+    use crate::table::{Request, ShapeRequest, checked, page_span};
+    use std::io::ErrorKind;
+    use std::os::fd::BorrowedFd;
+
+    /// Pages of a file (a memfd, say): `len` bytes from `offset`.
+    ///
+    /// The file must not shrink while it is mapped (seal a memfd with `F_SEAL_SHRINK`): the host kills a process that
+    /// touches a page which is not there any more.
+    #[derive(Clone, Copy, Debug)]
+    pub struct HostPages<'a> {
+        /// The file; open for reading and writing.
+        pub file: BorrowedFd<'a>,
+        /// Where in the file, a multiple of the host's page size.
+        pub offset: u64,
+        /// How many bytes. The rest of the last page is mapped, but belongs to no object.
+        pub len: usize,
+    }
+
+    /// # Pages from outside
+    impl Memory {
+        /// Allocates an object whose bytes are those of a file: writes are seen by every other mapping of it, at once
+        /// and in both directions. [`free`](Memory::free) unmaps it.
+        ///
+        /// # Errors
+        /// [`NoMemory::Pages`] if the file or the range is not fit for it; otherwise as for [`alloc`](Memory::alloc).
+        pub fn map_pages(
+            &self,
+            arena: Arena,
+            pages: HostPages<'_>,
+            rights: Rights,
+            origin: Origin,
+        ) -> Result<u64, NoMemory> {
+            let start = map(self, arena, pages, rights, origin, ShapeRequest::Whole, &[(0, 0, pages.len)])?;
+            self.table().borrow().space.paint(Span { start, len: pages.len as u32 }, rights);
+            Ok(extend(start))
+        }
+
+        /// The same for an array, as [`alloc_array`](Memory::alloc_array): `count` elements from the start of the
+        /// pages on; none is granted yet.
+        ///
+        /// # Errors
+        /// As for [`map_pages`](Memory::map_pages); also if the elements do not fit into the pages.
+        #[expect(clippy::too_many_arguments, reason = "an array has three sizes, as in alloc_array")]
+        pub fn map_array_pages(
+            &self,
+            arena: Arena,
+            pages: HostPages<'_>,
+            elem_size: usize,
+            stride: usize,
+            count: usize,
+            rights: Rights,
+            origin: Origin,
+        ) -> Result<u64, NoMemory> {
+            let shape = ShapeRequest::array(elem_size, stride, count)?;
+            if stride.checked_mul(count).is_none_or(|bytes| bytes > pages.len) {
+                return Err(NoMemory::Pages("the array is longer than the pages"));
+            }
+            map(self, arena, pages, rights, origin, shape, &[(0, 0, pages.len)]).map(extend)
+        }
+
+        /// [`alloc_mirrored`](Memory::alloc_mirrored) over pages from outside: the first `head_len` bytes of them
+        /// once, then all the others twice.
+        ///
+        /// # Errors
+        /// As for [`map_pages`](Memory::map_pages).
+        pub fn map_mirrored(
+            &self,
+            arena: Arena,
+            pages: HostPages<'_>,
+            head_len: usize,
+            origin: Origin,
+        ) -> Result<u64, NoMemory> {
+            let HostPages { len, .. } = pages;
+            let whole = |bytes: usize| bytes.is_multiple_of(page_size());
+            if !whole(head_len) || !whole(len) || head_len >= len {
+                return Err(NoMemory::Pages("head and data of a ring must be whole pages"));
+            }
+            let places = [(0, 0, len), (len, head_len, len - head_len)];
+            map(self, arena, pages, Rights::NONE, origin, ShapeRequest::Whole, &places).map(extend)
+        }
+    }
+
+    /// Allocates an object and maps parts of the file over it: (place in the object, place in the pages, length).
+    fn map(
+        memory: &Memory,
+        arena: Arena,
+        pages: HostPages<'_>,
+        rights: Rights,
+        origin: Origin,
+        shape: ShapeRequest,
+        places: &[(usize, usize, usize)],
+    ) -> Result<u32, NoMemory> {
+        fits(pages)?;
+        let total = places.iter().try_fold(0usize, |end, (at, _, len)| Some(end.max(at.checked_add(*len)?)));
+        let (len, align) = checked(arena, total, page_size())?;
+        let mut table = memory.table().borrow_mut();
+        let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapped: true })?;
+        for (at, from, len) in places {
+            let place = page_span(Span { start: start + *at as u32, len: *len as u32 });
+            let mapped = table.space.map_file(place, pages.file, pages.offset + *from as u64);
+            if let Err(error) = mapped {
+                table.free(start, None);
+                return Err(refused(*len, error));
+            }
+        }
+        Ok(start)
+    }
+
+    fn refused(len: usize, error: std::io::Error) -> NoMemory {
+        match error.kind() {
+            ErrorKind::PermissionDenied => NoMemory::Pages("the file is not open for reading and writing"),
+            _ => HostLimit::new("a mapping of a file", len, error).into(),
+        }
+    }
+
+    /// A page past the end of a file would kill the process that touches it.
+    fn fits(pages: HostPages<'_>) -> Result<(), NoMemory> {
+        if pages.len == 0 || !pages.offset.is_multiple_of(page_size() as u64) {
+            return Err(NoMemory::Pages("they are none, or do not begin at a page of the file"));
+        }
+        let stat = rustix::fs::fstat(pages.file)
+            .map_err(|error| HostLimit::new("the size of a file", pages.len, error))?;
+        let end = pages.offset.checked_add(pages.len as u64);
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        if end.is_none_or(|end| end > size) {
+            return Err(NoMemory::Pages("the file ends before they do"));
+        }
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn alloc_mirrored(
+        memory: &Memory,
+        arena: Arena,
+        head_len: usize,
+        data_len: usize,
+        origin: Origin,
+    ) -> Result<u64, NoMemory> {
+        use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+        use std::os::fd::AsFd;
+
+        let total = head_len.checked_add(data_len).and_then(|len| len.checked_add(data_len));
+        checked(arena, total, page_size())?;
+        let len = head_len + data_len;
+        let file = memfd_create("skep-ring", MemfdFlags::CLOEXEC)
+            .and_then(|file| ftruncate(&file, len as u64).map(|()| file))
+            .map_err(|error| HostLimit::new("a memfd", len, error))?;
+        // Nobody else has the file, and it is closed here: it cannot shrink.
+        memory.map_mirrored(arena, HostPages { file: file.as_fd(), offset: 0, len }, head_len, origin)
+    }
+}
