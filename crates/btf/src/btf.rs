@@ -55,7 +55,7 @@ impl Btf {
     pub(crate) fn empty(base: Option<Arc<Btf>>, strings: Strings) -> Option<Btf> {
         let (first_id, first_string) = match &base {
             None => (1, 0),
-            Some(base) => (base.end_id(), base.first_string.checked_add(base.strings.len())?),
+            Some(base) => (base.end_id(), base.end_string()),
         };
         first_string.checked_add(strings.len())?;
         let (types, layouts, index) = (Vec::new(), Layouts::default(), OnceLock::new());
@@ -76,6 +76,12 @@ impl Btf {
     pub fn end_id(&self) -> u32 {
         // The parser keeps the sum below u32::MAX.
         self.first_id + self.types.len() as u32
+    }
+
+    /// One past the last string, where those of split BTF go on.
+    pub(crate) fn end_string(&self) -> u32 {
+        // `empty` saw to it that the sum fits.
+        self.first_string + self.strings.len()
     }
 
     fn own_index(&self, id: TypeId) -> Option<usize> {
@@ -193,6 +199,32 @@ impl Btf {
     /// What the type is behind typedefs, qualifiers and type tags.
     pub fn resolved(&self, id: impl Into<TypeId>) -> Option<&Type> {
         self.type_by_id(self.resolve(id))
+    }
+
+    /// Fills in a data section as a loader does once it knows the ELF section: its size, and the offset of every
+    /// variable (in bytes; `None` leaves it). Variables are then ordered by offset.
+    ///
+    /// # Errors
+    /// `id` is not a data section of this BTF (of its base's: neither).
+    pub fn lay_out_section(
+        &mut self,
+        id: impl Into<TypeId>,
+        size: u32,
+        mut offset: impl FnMut(&str) -> Option<u32>,
+    ) -> Result<(), TypeError> {
+        let id = id.into();
+        let offsets: Vec<Option<u32>> = self.vars(id).map(|var| offset(var.name)).collect();
+        let index = self.own_index(id).ok_or(TypeError::NoSuchType(id))?;
+        let Some(Def::DataSec(section)) = self.types.get_mut(index).map(|ty| &mut ty.def) else {
+            return Err(TypeError::NoSuchType(id));
+        };
+        section.size = size;
+        for (var, offset) in section.vars.iter_mut().zip(offsets) {
+            var.offset = offset.unwrap_or(var.offset);
+        }
+        section.vars.sort_by_key(|var| var.offset);
+        self.layouts.set_size(index, size);
+        Ok(())
     }
 
     /// The tags that [`Def::DeclTag`] types put on `id`: their texts, and the member or parameter they are on.

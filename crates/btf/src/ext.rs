@@ -19,6 +19,8 @@ pub struct BtfExt {
 pub struct ExtSection<T> {
     /// The ELF section's name.
     pub name: String,
+    /// The same in the BTF's string table.
+    pub name_off: StrOff,
     /// The records, in file order (compilers write them by ascending instruction).
     pub records: Vec<T>,
 }
@@ -138,17 +140,21 @@ fn sections<T>(
     if size < min || size % 4 != 0 {
         return Err(here.error(Reason::RecordSize(size)));
     }
+    if part.is_empty() {
+        return Err(here.error(Reason::NoRecords));
+    }
     let mut name_bytes = 0;
     while !part.is_empty() {
         let here = part.clone();
-        let name = btf.str(string(&mut part, btf)?);
+        let name_off = string(&mut part, btf)?;
+        let name = btf.str(name_off);
         let count = part.u32()?;
         if count == 0 {
             return Err(here.error(Reason::NoRecords));
         }
         let index = *by_name.entry(name).or_insert_with(|| {
             name_bytes += name.len();
-            sections.push(ExtSection { name: name.to_owned(), records: Vec::new() });
+            sections.push(ExtSection { name: name.to_owned(), name_off, records: Vec::new() });
             sections.len() - 1
         });
         // Names that overlap in the string table could multiply it.

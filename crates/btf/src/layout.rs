@@ -41,6 +41,13 @@ impl Layouts {
         self.0.get(index)
     }
 
+    /// A data section's size, once it is known.
+    pub(crate) fn set_size(&mut self, index: usize, size: u32) {
+        if let Some(layout) = self.0.get_mut(index) {
+            layout.size = Size::Bytes(size.into());
+        }
+    }
+
     pub(crate) fn compute(btf: &Btf) -> Result<Layouts, (TypeId, Reason)> {
         let mut pass = Pass { btf, done: vec![State::Unknown; btf.own_types().len()] };
         for (id, _) in btf.own_types() {

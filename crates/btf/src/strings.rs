@@ -39,6 +39,10 @@ impl Strings {
         self.text.len() as u32
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
     /// The string at `offset`; `None` past the end or inside a character.
     pub(crate) fn get(&self, offset: u32) -> Option<&str> {
         let rest = self.text.get(offset as usize..)?;

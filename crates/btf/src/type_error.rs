@@ -14,6 +14,10 @@ pub enum TypeError {
     NoSize(TypeId),
     /// An array of more than 2^64 bytes.
     TooLarge(TypeId),
+    /// The type has no declaration in C: a tag, or a variable or function where a type is wanted.
+    NotC(TypeId),
+    /// The type nests too deeply, or its text would be too long.
+    TooComplex(TypeId),
 }
 
 impl fmt::Display for TypeError {
@@ -22,6 +26,8 @@ impl fmt::Display for TypeError {
             TypeError::NoSuchType(id) => write!(f, "there is no type {id}"),
             TypeError::NoSize(id) => write!(f, "type {id} has no size"),
             TypeError::TooLarge(id) => write!(f, "type {id} is larger than 2^64 bytes"),
+            TypeError::NotC(id) => write!(f, "type {id} has no declaration in C"),
+            TypeError::TooComplex(id) => write!(f, "type {id} is too complex to be written in C"),
         }
     }
 }

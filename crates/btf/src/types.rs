@@ -330,6 +330,27 @@ impl Type {
         }
     }
 
+    /// Calls `visit` with every type that this one refers to, in recorded order.
+    pub fn for_each_reference(&self, mut visit: impl FnMut(TypeId)) {
+        match &self.def {
+            Def::Void | Def::Int(_) | Def::Float(_) | Def::Fwd(_) | Def::Enum(_) | Def::Enum64(_) => {}
+            Def::Ptr(id) | Def::Typedef(id) | Def::Volatile(id) | Def::Const(id) | Def::Restrict(id) => {
+                visit(*id)
+            }
+            Def::TypeTag(tag) => visit(tag.target),
+            Def::DeclTag(tag) => visit(tag.target),
+            Def::Var(var) => visit(var.type_id),
+            Def::Func(func) => visit(func.proto),
+            Def::Array(array) => [array.element, array.index].into_iter().for_each(visit),
+            Def::Struct(c) | Def::Union(c) => c.members.iter().for_each(|m| visit(m.type_id)),
+            Def::DataSec(section) => section.vars.iter().for_each(|v| visit(v.type_id)),
+            Def::FuncProto(proto) => {
+                visit(proto.ret);
+                proto.params.iter().for_each(|p| visit(p.type_id));
+            }
+        }
+    }
+
     /// The structure or union that this is.
     pub fn composite(&self) -> Option<&Composite> {
         match &self.def {

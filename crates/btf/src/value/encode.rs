@@ -1,0 +1,217 @@
+//! Values to bytes.
+
+use std::fmt::Write;
+
+use super::decode::int_bits;
+use super::{FieldRef, Value, ValueError};
+use crate::types::*;
+use crate::{Btf, bits};
+
+/// Largest value that [`Btf::encode`] makes room for.
+const MAX_SIZE: u64 = 1 << 30;
+
+impl Btf {
+    /// The bytes of a value of type `id`; what `value` does not name is zero. As [`Btf::set`] with an empty path.
+    ///
+    /// # Errors
+    /// As [`Btf::set`]; also a type of more than 1 GiB.
+    pub fn encode(&self, id: impl Into<TypeId>, value: &Value) -> Result<Vec<u8>, ValueError> {
+        let id = id.into();
+        let size = self.size_of(id)?;
+        if size > MAX_SIZE {
+            return Err(ValueError::TooMany);
+        }
+        let mut bytes = vec![0; size as usize];
+        self.set(id, &mut bytes, "", value)?;
+        Ok(bytes)
+    }
+
+    /// Stores `value` at the place that a path names in the bytes of a value of type `id`, and leaves all other
+    /// bits alone.
+    ///
+    /// Members that a structure does not name stay as they are; so do elements behind the last given. A string
+    /// fills its array up with NULs. Numbers must fit; an enumeration takes a number, or one of its names as a
+    /// string. The members of a union are stored one after the other.
+    ///
+    /// # Errors
+    /// As [`Btf::field`]; a value that does not fit the type; too few bytes. What was stored before an error stays.
+    pub fn set(
+        &self,
+        id: impl Into<TypeId>,
+        bytes: &mut [u8],
+        path: &str,
+        value: &Value,
+    ) -> Result<(), ValueError> {
+        let place = self.field(id, path)?;
+        Encoder { btf: self, bytes, path: path.to_owned() }.store(place, value)
+    }
+}
+
+struct Encoder<'e> {
+    btf: &'e Btf,
+    bytes: &'e mut [u8],
+    /// Where in the value we are, for errors.
+    path: String,
+}
+
+impl Encoder<'_> {
+    fn store(&mut self, place: FieldRef, value: &Value) -> Result<(), ValueError> {
+        let btf = self.btf;
+        match btf.resolved(place.type_id).map(|ty| &ty.def) {
+            Some(Def::Int(int)) => self.int(place, int, value),
+            Some(Def::Ptr(_)) => match value.as_i128() {
+                Some(number) => self.number(place, number as u128, u64::try_from(number).is_ok()),
+                None => self.mismatch("an address"),
+            },
+            Some(Def::Enum(e) | Def::Enum64(e)) => self.enumeration(place, e, value),
+            Some(Def::Float(size)) => self.float(place, *size, value),
+            Some(Def::Array(array)) => self.array(place, array, value),
+            Some(Def::Struct(_) | Def::Union(_) | Def::DataSec(_)) => self.members(place, value),
+            Some(Def::Var(var)) => self.store(FieldRef { type_id: var.type_id, ..place }, value),
+            _ => self.mismatch("no value at all"),
+        }
+    }
+
+    fn mismatch(&self, expected: &'static str) -> Result<(), ValueError> {
+        Err(ValueError::Mismatch { path: self.path.clone(), expected })
+    }
+
+    fn number(&mut self, place: FieldRef, number: u128, fits: bool) -> Result<(), ValueError> {
+        if !fits {
+            return Err(ValueError::OutOfRange(self.path.clone()));
+        }
+        let short = ValueError::Short {
+            id: place.type_id,
+            wanted: place.bit_offset.saturating_add(place.bit_size).div_ceil(8),
+            have: self.bytes.len(),
+        };
+        place.write(self.bytes, number).ok_or(short)
+    }
+
+    fn int(&mut self, place: FieldRef, int: &Int, value: &Value) -> Result<(), ValueError> {
+        let bit_size = place.is_bitfield.then_some(place.bit_size as u32);
+        let (bit_offset, len) = int_bits(int, place.bit_offset, bit_size);
+        let place = FieldRef { bit_offset, bit_size: len.into(), ..place };
+        let (number, fits) = match (value, value.as_i128()) {
+            (Value::Uint(number), _) => (*number, fits_unsigned(*number, len, int.encoding.signed)),
+            (_, Some(number)) if int.encoding.signed => (number as u128, fits_signed(number, len)),
+            (_, Some(number)) => (number as u128, number >= 0 && fits_unsigned(number as u128, len, false)),
+            (_, None) => return self.mismatch("an integer"),
+        };
+        // A char may be signed; as a character it is a byte.
+        let fits = fits || (matches!(value, Value::Char(_)) && len == 8);
+        self.number(place, number, fits)
+    }
+
+    fn enumeration(&mut self, place: FieldRef, e: &Enum, value: &Value) -> Result<(), ValueError> {
+        let number = match value {
+            Value::Chars(_) => value.as_str().and_then(|name| self.btf.enum_value(place.type_id, name)),
+            Value::Array(_) | Value::Struct(_) | Value::Union(_) | Value::Bytes(_) | Value::Float(_) => None,
+            number => number.as_i128(),
+        };
+        let Some(number) = number else { return self.mismatch("a number or a name of the enumeration") };
+        let len = place.bit_size as u32;
+        // Compilers that do not record signedness record negative values as large ones.
+        let fits = fits_signed(number, len)
+            || (!e.signed && number >= 0 && fits_unsigned(number as u128, len, false));
+        self.number(place, number as u128, fits)
+    }
+
+    fn float(&mut self, place: FieldRef, size: u32, value: &Value) -> Result<(), ValueError> {
+        let bits: u128 = match (value, size) {
+            (Value::Float(number), 4) => (*number as f32).to_bits().into(),
+            (Value::Float(number), 8) => number.to_bits().into(),
+            (Value::Bytes(bytes), _) if bytes.len() == size as usize => {
+                bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+            }
+            _ => return self.mismatch("a float (or its bytes, where Rust has none of its size)"),
+        };
+        self.number(place, bits, true)
+    }
+
+    fn array(&mut self, place: FieldRef, array: &Array, value: &Value) -> Result<(), ValueError> {
+        let (element, len) = (self.btf.size_of(array.element)?, u64::from(array.len));
+        match value {
+            Value::Chars(bytes) | Value::Bytes(bytes) if element == 1 => {
+                if bytes.len() as u64 > len && len != 0 {
+                    return Err(ValueError::OutOfRange(self.path.clone()));
+                }
+                let start = (place.bit_offset / 8) as usize;
+                let all = if len == 0 { bytes.len() } else { array.len as usize };
+                let have = self.bytes.len();
+                let room = self.bytes.get_mut(start..).and_then(|rest| rest.get_mut(..all));
+                let wanted = (place.bit_offset / 8).saturating_add(all as u64);
+                let room = room.ok_or(ValueError::Short { id: place.type_id, wanted, have })?;
+                let (text, rest) = room.split_at_mut(bytes.len());
+                text.copy_from_slice(bytes);
+                if matches!(value, Value::Chars(_)) {
+                    rest.fill(0);
+                }
+                Ok(())
+            }
+            Value::Array(values) => values.iter().enumerate().try_for_each(|(index, value)| {
+                let path = format!("[{index}]");
+                self.inner(place, &path, value)
+            }),
+            _ => self.mismatch("an array"),
+        }
+    }
+
+    fn members(&mut self, place: FieldRef, value: &Value) -> Result<(), ValueError> {
+        let (Value::Struct(members) | Value::Union(members)) = value else {
+            return self.mismatch("names and values of members");
+        };
+        let mut anonymous = self.anonymous(place.type_id).into_iter();
+        for (name, value) in members {
+            if !name.is_empty() {
+                self.inner(place, name, value)?;
+            } else if let Some(member) = anonymous.next() {
+                let bit_offset = place.bit_offset.saturating_add(member.bit_offset);
+                self.store(FieldRef { bit_offset, ..member }, value)?;
+            } else {
+                return self.mismatch("fewer anonymous members");
+            }
+        }
+        Ok(())
+    }
+
+    /// The anonymous members of a structure or union, in order.
+    fn anonymous(&self, id: TypeId) -> Vec<FieldRef> {
+        let nameless = self.btf.members(self.btf.resolve(id)).filter(|member| member.name.is_empty());
+        nameless
+            .map(|member| FieldRef {
+                bit_offset: member.bit_offset.into(),
+                bit_size: member
+                    .bit_size
+                    .map_or_else(|| self.btf.size_of(member.type_id).map_or(0, |s| s * 8), u64::from),
+                type_id: member.type_id,
+                is_bitfield: member.bit_size.is_some(),
+            })
+            .collect()
+    }
+
+    /// Stores into what `path`, one step, names in `place`.
+    fn inner(&mut self, place: FieldRef, path: &str, value: &Value) -> Result<(), ValueError> {
+        let upto = self.path.len();
+        let dot = if path.starts_with('[') || upto == 0 { "" } else { "." };
+        // Writing to a String does not fail.
+        let _ = write!(self.path, "{dot}{path}");
+        let field = self.btf.field(place.type_id, path).map_err(|error| match error {
+            ValueError::NoMember(_) => ValueError::NoMember(self.path.clone()),
+            ValueError::NoElement(_) => ValueError::NoElement(self.path.clone()),
+            other => other,
+        })?;
+        let bit_offset = place.bit_offset.saturating_add(field.bit_offset);
+        self.store(FieldRef { bit_offset, ..field }, value)?;
+        self.path.truncate(upto);
+        Ok(())
+    }
+}
+
+fn fits_unsigned(number: u128, len: u32, signed: bool) -> bool {
+    number <= bits::mask(if signed { len.saturating_sub(1) } else { len })
+}
+
+fn fits_signed(number: i128, len: u32) -> bool {
+    bits::sign_extend(number as u128 & bits::mask(len), len) == number
+}
