@@ -126,6 +126,12 @@ impl AtomicOp {
         size >= self.row().min_size
     }
 
+    /// Whether the address is in the source register and the operand in the destination, as in a load; elsewhere it is
+    /// the other way round (kernel/bpf/verifier.c, check_atomic_load).
+    pub(crate) const fn base_is_src(self) -> bool {
+        matches!(self, AtomicOp::LoadAcquire)
+    }
+
     pub(crate) fn of(imm: i32) -> Option<AtomicOp> {
         AtomicOp::ALL.iter().copied().find(|op| op.row().imm == imm)
     }

@@ -172,7 +172,9 @@ fn atomic(insn: Insn) -> Decoded {
     if !op.supports(size) {
         return Err(ErrorKind::AtomicSize { bytes: size.bytes() });
     }
-    Ok(Op::Atomic { op, size, base: dst(insn)?, off: insn.off, reg: src(insn)? })
+    let (dst, src) = (dst(insn)?, src(insn)?);
+    let (base, reg) = if op.base_is_src() { (src, dst) } else { (dst, src) };
+    Ok(Op::Atomic { op, size, base, off: insn.off, reg })
 }
 
 fn callee(insn: Insn) -> Decoded<Callee> {

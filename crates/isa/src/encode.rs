@@ -2,7 +2,7 @@
 
 use crate::decode::ADDR_SPACE_CAST;
 use crate::op::{Callee, Imm64, Op, PacketMode};
-use crate::{AluForm, Insn, Operand, Size, Width};
+use crate::{AluForm, Insn, Operand, Width};
 
 /// Bit of the opcode of arithmetic and jumps that says "the second operand is a register".
 const SOURCE_REG: u8 = 0x08;
@@ -54,7 +54,8 @@ impl Op {
                 Insn::new(class | size.code(), base.number(), src, off, imm)
             }
             Op::Atomic { op, size, base, off, reg } => {
-                atomic(op.row().imm, size, base.number(), reg.number(), off)
+                let (dst, src) = if op.base_is_src() { (reg, base) } else { (base, reg) };
+                Insn::new(0xc3 | size.code(), dst.number(), src.number(), off, op.row().imm)
             }
             Op::Jump { off } => Insn::new(0x05, 0, 0, off, 0),
             Op::JumpLong { off } => Insn::new(0x06, 0, 0, 0, off),
@@ -107,8 +108,4 @@ const fn operand(operand: Operand) -> (u8, u8, i32) {
         Operand::Reg(reg) => (SOURCE_REG, reg.number(), 0),
         Operand::Imm(imm) => (0, 0, imm),
     }
-}
-
-const fn atomic(imm: i32, size: Size, base: u8, reg: u8, off: i16) -> Insn {
-    Insn::new(0xc3 | size.code(), base, reg, off, imm)
 }

@@ -19,4 +19,7 @@
 //! }
 //! ```
 
+pub mod meaning;
+pub mod numbers;
+pub mod raw;
 pub mod sys;

@@ -1,0 +1,68 @@
+//! Records what the real kernel and LLVM say, into `fixtures/`. Needs root for the kernel, llvm-19 for LLVM.
+//!
+//! `cargo run -p skep-oracle -- meaning` and so on; without an argument it lists what it can record.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use skep_oracle::{meaning, raw, sys};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// One thing to record.
+struct Command {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> Result<()>,
+}
+
+const COMMANDS: &[Command] = &[Command {
+    name: "meaning",
+    what: "what arithmetic, comparisons and atomics compute: fixtures/oracle/meaning.txt",
+    run: record_meaning,
+}];
+
+fn main() -> ExitCode {
+    let wanted = std::env::args().nth(1);
+    let Some(command) = COMMANDS.iter().find(|command| Some(command.name) == wanted.as_deref()) else {
+        for command in COMMANDS {
+            eprintln!("{:10} {}", command.name, command.what);
+        }
+        return ExitCode::from(2);
+    };
+    match (command.run)() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", command.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `fixtures/`.
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+fn write(path: &str, text: &str) -> Result<()> {
+    let path = fixtures().join(path);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&path, text)?;
+    eprintln!("{}: {} lines", path.display(), text.lines().count());
+    Ok(())
+}
+
+/// The first line of every recording of the kernel.
+fn header(command: &str) -> String {
+    format!("# linux {}, by `cargo run -p skep-oracle -- {command}`\n", sys::kernel_release())
+}
+
+fn record_meaning() -> Result<()> {
+    let text = meaning::record().map_err(|failure| match failure {
+        raw::Failure::Rejected(rejected) => rejected.to_string(),
+        raw::Failure::Io(error) => error.to_string(),
+    })?;
+    write("oracle/meaning.txt", &(header("meaning") + &text))
+}
