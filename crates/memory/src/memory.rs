@@ -141,7 +141,7 @@ impl Memory {
         let mut table = self.table.borrow_mut();
         let Table { space, objects, .. } = &mut *table;
         let Some(object) = low(addr).and_then(|low| objects.get_mut(&low)) else { return false };
-        if object.parts.as_ref().is_some_and(|parts| !parts.live.is_empty()) {
+        if object.has_parts() {
             return false;
         }
         object.rights = rights;
@@ -154,12 +154,15 @@ impl Memory {
     }
 
     /// Moves the visible part of the object at `addr` to `len` bytes from `start`, inside the allocation: a packet
-    /// whose head or tail was adjusted. Bytes keep their values.
+    /// whose head or tail was adjusted. Bytes keep their values. False also for an object with carved parts.
     pub fn set_extent(&self, addr: u64, start: u64, len: usize) -> bool {
         let mut table = self.table.borrow_mut();
         let Table { space, objects, .. } = &mut *table;
         let Some(object) = low(addr).and_then(|low| objects.get_mut(&low)) else { return false };
         let Shape::Whole(old) = object.shape else { return false };
+        if object.has_parts() {
+            return false;
+        }
         let Some(new) = inside(object.span, start, len) else { return false };
         space.paint(old, Rights::NONE);
         space.paint(new, object.rights);

@@ -56,7 +56,11 @@ impl Parts {
     pub(crate) fn insert(&mut self, part: Part) -> bool {
         let at = self.live.partition_point(|other| other.span.start < part.span.start);
         let clear_before = at == 0 || self.live[at - 1].span.end() <= part.span.start;
-        let clear_after = self.live.get(at).is_none_or(|next| part.span.end() <= next.span.start);
+        // Empty parts overlap nothing, but a part is known by where it starts.
+        let clear_after = self
+            .live
+            .get(at)
+            .is_none_or(|next| part.span.end() <= next.span.start && part.span.start != next.span.start);
         if clear_before && clear_after {
             self.live.insert(at, part);
         }
@@ -131,6 +135,11 @@ impl ObjectInfo {
 }
 
 impl Object {
+    /// Whether programs may touch some of it that was carved.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| !parts.live.is_empty())
+    }
+
     /// The whole allocation.
     pub(crate) fn info(&self) -> ObjectInfo {
         ObjectInfo::new(self.span, self.rights, &self.origin)
