@@ -21,9 +21,9 @@ pub(crate) const ADDR_SPACE_CAST: i16 = 1;
 /// [`Error`] with the slot, its opcode, what is wrong and what to do.
 pub fn decode(insns: &[Insn], i: usize) -> Result<Op, Error> {
     let Some(&insn) = insns.get(i) else {
-        return Err(Error { slot: i, code: 0, kind: ErrorKind::PastEnd { len: insns.len() } });
+        return Err(Error { slot: i, insn: Insn::default(), kind: ErrorKind::PastEnd { len: insns.len() } });
     };
-    decode_slots(insn, insns.get(i + 1).copied()).map_err(|kind| Error { slot: i, code: insn.code, kind })
+    decode_slots(insn, insns.get(i + 1).copied()).map_err(|kind| Error { slot: i, insn, kind })
 }
 
 type Decoded<T = Op> = Result<T, ErrorKind>;
@@ -41,12 +41,12 @@ fn decode_slots(insn: Insn, next: Option<Insn>) -> Decoded {
         }
         _ => {}
     }
-    check_fields(row, insn)?;
+    check_reserved(row, insn)?;
     build(row.form, insn, next)
 }
 
-/// Zero where the form has nothing, a register that exists where it has one.
-fn check_fields(row: &FormRow, insn: Insn) -> Decoded<()> {
+/// Zero where the form has nothing. Registers come later: the kernel looks at them last too.
+fn check_reserved(row: &FormRow, insn: Insn) -> Decoded<()> {
     let fields = [
         (Field::Dst, row.dst, i32::from(insn.dst)),
         (Field::Src, row.src, i32::from(insn.src)),
@@ -54,12 +54,8 @@ fn check_fields(row: &FormRow, insn: Insn) -> Decoded<()> {
         (Field::Imm, row.imm, insn.imm),
     ];
     for (field, used, value) in fields {
-        match used {
-            Use::Zero if value != 0 => return Err(ErrorKind::Reserved { field, value, expected: "0" }),
-            Use::Reg if value >= Reg::COUNT as i32 => {
-                return Err(ErrorKind::BadRegister { field, number: value as u8 });
-            }
-            _ => {}
+        if used == Use::Zero && value != 0 {
+            return Err(ErrorKind::Reserved { field, value, expected: "0" });
         }
     }
     Ok(())
@@ -161,7 +157,10 @@ fn load_imm64(insn: Insn, next: Option<Insn>) -> Decoded {
         kind => return Err(ErrorKind::UnknownPseudo { kind }),
     };
     if matches!(value, Imm64::MapFd(_) | Imm64::Func(_) | Imm64::MapIdx(_)) && hi != 0 {
-        return Err(ErrorKind::BadSecondSlot);
+        return Err(ErrorKind::PseudoSecondSlot);
+    }
+    if insn.off != 0 {
+        return Err(ErrorKind::Reserved { field: Field::Off, value: insn.off.into(), expected: "0" });
     }
     Ok(Op::LoadImm64 { dst: dst(insn)?, value })
 }

@@ -2,13 +2,18 @@
 
 use std::fmt;
 
+use crate::{Insn, form};
+
+/// Opcode of `may_goto`.
+const MAY_GOTO: u8 = 0xe5;
+
 /// A slot that does not decode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Error {
     /// Its index in the program.
     pub slot: usize,
-    /// Its opcode byte.
-    pub code: u8,
+    /// The slot itself; all zeroes if there is none.
+    pub insn: Insn,
     /// What is wrong.
     pub kind: ErrorKind,
 }
@@ -53,6 +58,8 @@ pub enum ErrorKind {
     MissingSecondSlot,
     /// The second slot of a two-slot load holds more than an immediate.
     BadSecondSlot,
+    /// The second slot of a map or function holds an immediate, which has no meaning there.
+    PseudoSecondSlot,
     /// There is no such slot.
     PastEnd {
         /// Slots in the program.
@@ -91,7 +98,7 @@ impl fmt::Display for Field {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Error { slot, code, kind } = *self;
+        let Error { slot, insn: Insn { code, .. }, kind } = *self;
         match kind {
             ErrorKind::PastEnd { len } => {
                 return write!(f, "insn {slot}: there is no such slot, the program has {len}");
@@ -138,9 +145,40 @@ impl fmt::Display for Error {
             ErrorKind::BadSecondSlot => f.write_str(
                 "the second slot of a 64-bit immediate may hold nothing but imm; clear its other fields",
             ),
+            ErrorKind::PseudoSecondSlot => {
+                f.write_str("the second slot of a map or function address holds an immediate; it must be 0")
+            }
             ErrorKind::PastEnd { .. } | ErrorKind::PartialSlot { .. } => Ok(()),
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+impl Error {
+    /// The line that the verifier of Linux 6.18 logs about such a slot: `unknown opcode 8f`, `R11 is invalid`,
+    /// `BPF_ALU uses reserved fields`. (The log may hold another one if the verifier finds a fault elsewhere first.)
+    pub fn kernel_message(&self) -> String {
+        let code = self.insn.code;
+        match self.kind {
+            // Loads are looked at for their mode before anything is looked at for its opcode.
+            ErrorKind::UnknownOpcode if code & 0x07 == 0x01 && code & 0xe0 != 0x80 => {
+                "BPF_LDX uses reserved fields".into()
+            }
+            ErrorKind::UnknownOpcode => format!("unknown opcode {code:02x}"),
+            ErrorKind::BadRegister { number, .. } => format!("R{number} is invalid"),
+            ErrorKind::Reserved { .. } if code == MAY_GOTO => {
+                format!("invalid may_goto imm {}", self.insn.imm)
+            }
+            ErrorKind::Reserved { .. } => format!("{} uses reserved fields", form::noun(code)),
+            ErrorKind::UnknownAtomic { imm } => format!("BPF_ATOMIC uses invalid atomic opcode {imm:02x}"),
+            ErrorKind::AtomicSize { .. } => "invalid atomic operand size".into(),
+            ErrorKind::UnknownPseudo { .. } | ErrorKind::PseudoSecondSlot => {
+                "unrecognized bpf_ld_imm64 insn".into()
+            }
+            ErrorKind::MissingSecondSlot | ErrorKind::BadSecondSlot => "invalid bpf_ld_imm64 insn".into(),
+            ErrorKind::PastEnd { len } => format!("invalid insn idx {} insn_cnt {len}", self.slot),
+            ErrorKind::PartialSlot { .. } => String::new(),
+        }
+    }
+}

@@ -55,7 +55,7 @@ impl Insn {
         let (slots, rest) = bytes.as_chunks::<SLOT_BYTES>();
         if !rest.is_empty() {
             let kind = ErrorKind::PartialSlot { bytes: rest.len() };
-            return Err(Error { slot: slots.len(), code: rest[0], kind });
+            return Err(Error { slot: slots.len(), insn: Insn::default(), kind });
         }
         Ok(slots.iter().map(|b| Insn::from_bytes(*b)).collect())
     }

@@ -22,4 +22,5 @@
 pub mod meaning;
 pub mod numbers;
 pub mod raw;
+pub mod strictness;
 pub mod sys;

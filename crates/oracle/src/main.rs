@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use skep_oracle::{meaning, raw, sys};
+use skep_oracle::{meaning, raw, strictness, sys};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -16,11 +16,18 @@ struct Command {
     run: fn() -> Result<()>,
 }
 
-const COMMANDS: &[Command] = &[Command {
-    name: "meaning",
-    what: "what arithmetic, comparisons and atomics compute: fixtures/oracle/meaning.txt",
-    run: record_meaning,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "meaning",
+        what: "what arithmetic, comparisons and atomics compute: fixtures/oracle/meaning.txt",
+        run: record_meaning,
+    },
+    Command {
+        name: "strictness",
+        what: "which slots are instructions: fixtures/oracle/strictness.txt",
+        run: record_strictness,
+    },
+];
 
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1);
@@ -65,4 +72,8 @@ fn record_meaning() -> Result<()> {
         raw::Failure::Io(error) => error.to_string(),
     })?;
     write("oracle/meaning.txt", &(header("meaning") + &text))
+}
+
+fn record_strictness() -> Result<()> {
+    write("oracle/strictness.txt", &(header("strictness") + &strictness::record()?))
 }
