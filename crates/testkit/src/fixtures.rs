@@ -54,6 +54,33 @@ pub fn capture(name: &str) -> Vec<u8> {
     read(&format!("captures/{name}"))
 }
 
+/// What the real kernel did in the scenarios of a fixture: the JSON of `fixtures/recorded/<name>.json`.
+///
+/// # Panics
+/// As [`read`].
+pub fn recorded(name: &str) -> Vec<u8> {
+    read(&format!("recorded/{name}.json"))
+}
+
+/// The number of the only line of a fixture's C source that contains `text`, counted from 1, for reports that must
+/// name it.
+///
+/// # Panics
+/// As [`source`], and when there is no such line or more than one.
+///
+/// ```
+/// assert_eq!(skep_testkit::fixtures::line_of("fault_null", "/* FAULT */"), 27);
+/// ```
+pub fn line_of(name: &str, text: &str) -> u32 {
+    let source = source(name);
+    let mut lines = source.lines().zip(1..).filter(|(line, _)| line.contains(text)).map(|(_, number)| number);
+    match (lines.next(), lines.next()) {
+        (Some(number), None) => number,
+        (None, _) => panic!("{name}.bpf.c has no line with `{text}`"),
+        (_, Some(second)) => panic!("{name}.bpf.c has a second line with `{text}`: {second}"),
+    }
+}
+
 /// The names of all fixture programs (`xdp_firewall`, ...), sorted.
 ///
 /// # Panics
@@ -82,6 +109,37 @@ mod tests {
             assert_eq!(&elf[..6], b"\x7fELF\x02\x01", "{name}");
             assert_eq!(elf[18..20], 247u16.to_le_bytes(), "{name}");
         }
+    }
+
+    #[test]
+    fn every_recording_is_of_a_fixture() {
+        let names = names();
+        let entries = fs::read_dir(dir().join("recorded")).unwrap();
+        for file in entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+            let name = file.strip_suffix(".json").unwrap_or(&file);
+            let document: serde_json::Value = serde_json::from_slice(&recorded(name)).unwrap();
+            assert!(document["kernel"].is_string(), "{file}");
+            assert!(name == "verdicts" || names.iter().any(|fixture| fixture == name), "{file}");
+        }
+    }
+
+    #[test]
+    fn the_faulting_lines_are_marked() {
+        assert!(line_of("fault_null", "/* FAULT */") > 0);
+        for program in ["packet_read", "past_value", "past_stack", "write_rodata"] {
+            assert!(line_of("fault_oob", &format!("/* FAULT: {program} */")) > 0);
+        }
+        for program in ["after_submit", "after_adjust"] {
+            assert!(line_of("fault_stale", &format!("/* FAULT: {program} */")) > 0);
+        }
+        assert!(line_of("infinite_loop", "/* BUDGET: spin */") > 0);
+        assert!(line_of("infinite_loop", "/* DEPTH: recursion */") > 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "fault_oob.bpf.c has a second line")]
+    fn a_line_must_be_the_only_one() {
+        line_of("fault_oob", "/* FAULT:");
     }
 
     #[test]

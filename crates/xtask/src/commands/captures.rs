@@ -192,6 +192,43 @@ fn handshake_expectations(packets: &[Packet<Step>]) -> Expectations<HandshakeTot
 mod tests {
     use super::*;
 
+    /// Step `step` of the first scenario that the kernel played for a program.
+    fn recorded(program: &str, step: usize) -> serde_json::Value {
+        let path = tree::root().join(format!("fixtures/recorded/{program}.json"));
+        let recorded: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        recorded["scenarios"][0]["steps"][step].clone()
+    }
+
+    fn retvals<T>(lines: &[PacketLine<T>]) -> serde_json::Value {
+        lines.iter().map(|line| line.retval).collect::<Vec<u32>>().into()
+    }
+
+    #[test]
+    fn the_kernel_agrees_on_every_packet_of_web() {
+        let expected = web_expectations(&web::packets());
+        assert_eq!(recorded("xdp_firewall", 3)["retvals"], retvals(&expected.packets));
+        let counters = recorded("xdp_firewall", 4);
+        for (i, counter) in expected.totals.blocking.counters.iter().enumerate() {
+            let value: String = [counter.packets, counter.bytes].map(hex).concat();
+            assert_eq!(counters["entries"][i]["value"], value, "{:?}", counter.verdict);
+        }
+    }
+
+    #[test]
+    fn the_kernel_agrees_on_every_packet_of_handshakes() {
+        let expected = handshake_expectations(&handshakes::packets());
+        assert_eq!(recorded("lru_conntrack", 0)["retvals"], retvals(&expected.packets));
+        assert_eq!(recorded("lru_conntrack", 1)["value"], expected.totals.entered.map(hex).concat());
+        assert_eq!(recorded("lru_conntrack", 2)["value"], hex(expected.totals.strays));
+        let entries = recorded("lru_conntrack", 3)["entries"].as_array().map(Vec::len);
+        assert_eq!(entries, Some(expected.totals.connections));
+    }
+
+    /// A number as the kernel keeps it: 8 bytes, the lowest first.
+    fn hex(number: usize) -> String {
+        (number as u64).to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     #[test]
     fn two_runs_make_the_same_bytes() {
         for (one, other) in files().unwrap().iter().zip(&files().unwrap()) {
