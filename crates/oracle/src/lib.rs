@@ -19,6 +19,8 @@
 //! }
 //! ```
 
+pub mod corpus;
+pub mod llvm;
 pub mod meaning;
 pub mod numbers;
 pub mod raw;

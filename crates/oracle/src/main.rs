@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use skep_oracle::{meaning, raw, strictness, sys};
+use skep_isa::Insn;
+use skep_oracle::{corpus, llvm, meaning, raw, strictness, sys};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -26,6 +27,11 @@ const COMMANDS: &[Command] = &[
         name: "strictness",
         what: "which slots are instructions: fixtures/oracle/strictness.txt",
         run: record_strictness,
+    },
+    Command {
+        name: "llvm",
+        what: "how LLVM 19 writes instructions: fixtures/insn/llvm-19.txt",
+        run: record_llvm,
     },
 ];
 
@@ -76,4 +82,17 @@ fn record_meaning() -> Result<()> {
 
 fn record_strictness() -> Result<()> {
     write("oracle/strictness.txt", &(header("strictness") + &strictness::record()?))
+}
+
+fn record_llvm() -> Result<()> {
+    let instructions: Vec<Vec<Insn>> = corpus::corpus()
+        .iter()
+        .map(|op| {
+            let mut insns = Vec::new();
+            op.encode_into(&mut insns);
+            insns
+        })
+        .collect();
+    let header = "# LLVM 19, by `cargo run -p skep-oracle -- llvm`\n".to_string();
+    write("insn/llvm-19.txt", &(header + &llvm::record(&instructions)?))
 }
