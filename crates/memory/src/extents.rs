@@ -28,6 +28,11 @@ impl Extents {
         self.high
     }
 
+    /// More was handed out than these books know of.
+    pub(crate) fn raise_high(&mut self, high: u32) {
+        self.high = self.high.max(high);
+    }
+
     /// Takes `len` bytes (a multiple of [`GRAIN`]) at a multiple of `align` (a power of two, at least [`GRAIN`]).
     pub(crate) fn take(&mut self, len: u32, align: u32) -> Option<u32> {
         self.take_returned(len, align).or_else(|| self.take_top(len, align))

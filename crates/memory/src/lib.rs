@@ -40,6 +40,8 @@ mod origin;
 mod pages;
 mod pool;
 mod report;
+mod saved;
+mod snapshot;
 mod space;
 mod table;
 mod user;
@@ -53,5 +55,6 @@ pub use object::ObjectInfo;
 pub use origin::{ObjectKind, Origin, Rights, Site};
 #[cfg(all(unix, not(skep_portable_memory)))]
 pub use pages::HostPages;
+pub use snapshot::{RestoreError, Snapshot};
 pub use user::{UserFault, UserMemory, UserRangeError};
 pub use window::Window;

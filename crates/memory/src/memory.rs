@@ -66,7 +66,7 @@ impl Memory {
         let (len, align) = checked(arena, Some(size), align)?;
         let mut table = self.table.borrow_mut();
         let shape = ShapeRequest::Whole;
-        let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapped: false })?;
+        let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapping: None })?;
         table.space.paint(Span { start, len }, rights);
         Ok(extend(start))
     }
@@ -95,7 +95,7 @@ impl Memory {
             rights,
             origin,
             shape,
-            mapped: false,
+            mapping: None,
         })?;
         Ok(extend(start))
     }

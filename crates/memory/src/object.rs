@@ -19,8 +19,8 @@ pub(crate) struct Object {
     pub(crate) rights: Rights,
     pub(crate) origin: Origin,
     pub(crate) shape: Shape,
-    /// Its pages come from a file.
-    pub(crate) mapped: bool,
+    /// Its pages come from a file, and this is which time pages of a file were mapped (in the process).
+    pub(crate) mapping: Option<u64>,
     /// Set once a part was carved.
     pub(crate) parts: Option<Box<Parts>>,
 }

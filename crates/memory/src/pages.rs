@@ -47,6 +47,10 @@ mod mapped {
     use crate::table::{Request, ShapeRequest, checked, page_span};
     use std::io::ErrorKind;
     use std::os::fd::BorrowedFd;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// How many were ever made. Snapshots tell them apart by it, and nothing else does.
+    static MAPPINGS: AtomicU64 = AtomicU64::new(0);
 
     /// Pages of a file (a memfd, say): `len` bytes from `offset`.
     ///
@@ -139,8 +143,9 @@ mod mapped {
         fits(pages)?;
         let total = places.iter().try_fold(0usize, |end, (at, _, len)| Some(end.max(at.checked_add(*len)?)));
         let (len, align) = checked(arena, total, page_size())?;
+        let mapping = Some(MAPPINGS.fetch_add(1, Ordering::Relaxed));
         let mut table = memory.table().borrow_mut();
-        let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapped: true })?;
+        let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapping })?;
         for (at, from, len) in places {
             let place = page_span(Span { start: start + *at as u32, len: *len as u32 });
             let mapped = table.space.map_file(place, pages.file, pages.offset + *from as u64);

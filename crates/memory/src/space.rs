@@ -93,6 +93,12 @@ impl Space {
         Ok(())
     }
 
+    /// Data, load shadow and store shadow, and where a committed span is in them.
+    pub(crate) fn regions(&self, span: Span) -> [(&Region, usize); 3] {
+        let offset = self.offset_of(span);
+        [(&self.data, offset), (&self.load, offset), (&self.store, offset)]
+    }
+
     /// Asserts that a span is committed. All writes below go through it, so a wrong span is a panic and no more.
     fn offset_of(&self, span: Span) -> usize {
         let inside = Arena::ALL.into_iter().any(|arena| {

@@ -23,13 +23,13 @@ pub(crate) struct Table {
     pub(crate) space: Space,
     /// By the low 32 bits of the first address.
     pub(crate) objects: BTreeMap<u32, Object>,
-    arenas: [ArenaBooks; Arena::ALL.len()],
+    pub(crate) arenas: [ArenaBooks; Arena::ALL.len()],
     /// Pages of a file are left in the reservation.
-    lost: bool,
+    pub(crate) lost: bool,
 }
 
 #[derive(Clone, Debug)]
-struct ArenaBooks {
+pub(crate) struct ArenaBooks {
     extents: Extents,
     quarantine: VecDeque<(Object, Option<Site>)>,
     /// Address space that the quarantined objects take.
@@ -44,8 +44,8 @@ pub(crate) struct Request {
     pub(crate) rights: Rights,
     pub(crate) origin: Origin,
     pub(crate) shape: ShapeRequest,
-    /// Its pages will be those of a file.
-    pub(crate) mapped: bool,
+    /// Its pages will be those of a file: which time that is.
+    pub(crate) mapping: Option<u64>,
 }
 
 pub(crate) enum ShapeRequest {
@@ -79,7 +79,7 @@ impl Table {
 
     /// How many of the bytes that objects can have were ever handed out, by arena.
     pub(crate) fn used(&self) -> [u32; Arena::ALL.len()] {
-        Arena::ALL.map(|arena| self.arenas[arena as usize].extents.high() - arena.first())
+        Arena::ALL.map(|arena| self.arenas[arena as usize].high() - arena.first())
     }
 
     /// Takes addresses and makes an object there; nothing of it is painted yet.
@@ -91,7 +91,7 @@ impl Table {
             return Err(too_big);
         }
         // Whole pages are mapped, and nothing else may be on them.
-        let body = if request.mapped { len.next_multiple_of(page_size() as u32) } else { len };
+        let body = if request.mapping.is_some() { len.next_multiple_of(page_size() as u32) } else { len };
         let gap = (len / 8).clamp(GAP.0, GAP.1);
         let padded = (body + gap).next_multiple_of(GRAIN);
         if u64::from(padded) > arena.capacity() {
@@ -109,8 +109,8 @@ impl Table {
             ShapeRequest::Array { elem, stride, count } => Shape::Array { elem, stride, count },
         };
         let slot = Span { start, len: padded };
-        let Request { rights, origin, mapped, .. } = request;
-        let object = Object { span, slot, rights, origin, shape, mapped, parts: None };
+        let Request { rights, origin, mapping, .. } = request;
+        let object = Object { span, slot, rights, origin, shape, mapping, parts: None };
         self.objects.insert(start, object);
         Ok(start)
     }
@@ -128,7 +128,7 @@ impl Table {
     pub(crate) fn free(&mut self, start: u32, site: Option<Site>) -> bool {
         let Some(object) = self.objects.remove(&start) else { return false };
         let Some(arena) = arena_of(start) else { return false };
-        if object.mapped && !self.space.unmap(page_span(object.span)) {
+        if object.mapping.is_some() && !self.space.unmap(page_span(object.span)) {
             // The host refused to replace the pages: these addresses are lost, which costs nothing but addresses.
             self.space.revoke(object.slot);
             self.lost = true;
@@ -155,7 +155,7 @@ impl Table {
     /// Gives the reservation back, for another memory.
     pub(crate) fn retire(self) {
         let used = self.used();
-        let mut mapped = self.objects.values().filter(|object| object.mapped);
+        let mut mapped = self.objects.values().filter(|object| object.mapping.is_some());
         let clean = mapped.all(|object| self.space.unmap(page_span(object.span)));
         if clean && !self.lost {
             crate::pool::give(self.space, used);
@@ -196,6 +196,18 @@ impl Table {
 }
 
 impl ArenaBooks {
+    /// The end of what was ever handed out.
+    pub(crate) fn high(&self) -> u32 {
+        self.extents.high()
+    }
+
+    /// Becomes what it was, except that it remembers how far its addresses were ever used.
+    pub(crate) fn restore(&mut self, earlier: &ArenaBooks) {
+        let high = self.high();
+        self.clone_from(earlier);
+        self.extents.raise_high(high);
+    }
+
     fn is_over(&self, share: u64) -> bool {
         self.quarantine.len() > QUARANTINE || self.quarantined > share
     }

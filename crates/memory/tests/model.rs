@@ -3,7 +3,7 @@
 mod common;
 use common::{memory, origin};
 use proptest::prelude::*;
-use skep_memory::{Access, Arena, Cause, Memory, Rights};
+use skep_memory::{Access, Arena, Cause, Memory, Rights, Snapshot};
 
 /// A range that programs see as one object.
 #[derive(Clone, Copy, Debug)]
@@ -13,13 +13,13 @@ struct Visible {
     rights: Rights,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Shape {
     Whole { first: u64, len: u64 },
     Array { elem: u64, stride: u64, granted: Vec<bool> },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Object {
     addr: u64,
     bytes: Vec<u8>,
@@ -51,17 +51,67 @@ impl Object {
 /// One step. Objects are picked by number, modulo how many there are; offsets reach past both ends.
 #[derive(Clone, Debug)]
 enum Step {
-    Alloc { arena: Arena, size: usize, align: u32, rights: Rights },
-    AllocArray { arena: Arena, elem: usize, pad: usize, count: usize, rights: Rights },
-    Free { object: usize },
-    SetRights { object: usize, rights: Rights },
-    SetExtent { object: usize, from: u64, len: usize },
-    Grant { object: usize, index: usize, revoke: bool },
-    Carve { object: usize, from: u64, len: usize, rights: Rights },
-    Uncarve { object: usize, part: usize },
-    Access { object: usize, offset: i64, size: usize, value: u64 },
-    Range { object: usize, offset: i64, len: usize, value: u8 },
-    Wild { addr: u64, size: usize },
+    Alloc {
+        arena: Arena,
+        size: usize,
+        align: u32,
+        rights: Rights,
+    },
+    AllocArray {
+        arena: Arena,
+        elem: usize,
+        pad: usize,
+        count: usize,
+        rights: Rights,
+    },
+    Free {
+        object: usize,
+    },
+    SetRights {
+        object: usize,
+        rights: Rights,
+    },
+    SetExtent {
+        object: usize,
+        from: u64,
+        len: usize,
+    },
+    Grant {
+        object: usize,
+        index: usize,
+        revoke: bool,
+    },
+    Carve {
+        object: usize,
+        from: u64,
+        len: usize,
+        rights: Rights,
+    },
+    Uncarve {
+        object: usize,
+        part: usize,
+    },
+    Access {
+        object: usize,
+        offset: i64,
+        size: usize,
+        value: u64,
+    },
+    Range {
+        object: usize,
+        offset: i64,
+        len: usize,
+        value: u8,
+    },
+    Wild {
+        addr: u64,
+        size: usize,
+    },
+    Snapshot,
+    /// To the last snapshot; into another memory, or the same.
+    Restore {
+        elsewhere: bool,
+    },
 }
 
 fn rights() -> impl Strategy<Value = Rights> {
@@ -90,12 +140,15 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(object, offset, len, value)| Step::Range { object, offset, len, value }),
         2 => (prop_oneof![any::<u64>(), any::<i32>().prop_map(|low| i64::from(low) as u64)], prop::sample::select(&[1usize, 2, 4, 8][..]))
             .prop_map(|(addr, size)| Step::Wild { addr, size }),
+        1 => Just(Step::Snapshot),
+        1 => any::<bool>().prop_map(|elsewhere| Step::Restore { elsewhere }),
     ]
 }
 
 struct Model {
     memory: Memory,
     objects: Vec<Object>,
+    saved: Option<(Snapshot, Vec<Object>)>,
 }
 
 impl Model {
@@ -157,8 +210,20 @@ impl Model {
                 }
             }
             Step::Wild { addr, size } => self.access(addr, size, addr),
+            Step::Snapshot => self.saved = Some((self.memory.snapshot(), self.objects.clone())),
+            Step::Restore { elsewhere } => self.restore(elsewhere),
             change => self.change(change),
         }
+    }
+
+    fn restore(&mut self, elsewhere: bool) {
+        let Some((snapshot, objects)) = &self.saved else { return };
+        if elsewhere {
+            self.memory = memory();
+        }
+        self.memory.restore(snapshot).unwrap();
+        self.objects.clone_from(objects);
+        self.check();
     }
 
     fn change(&mut self, step: Step) {
@@ -172,7 +237,7 @@ impl Model {
             _ => return,
         };
         let Some(number) = self.pick(number) else { return };
-        let Model { memory, objects } = self;
+        let Model { memory, objects, .. } = self;
         if let Step::Free { .. } = step {
             assert!(memory.free(objects.swap_remove(number).addr));
             return;
@@ -304,7 +369,7 @@ proptest! {
 
     #[test]
     fn memory_does_as_the_model(steps in prop::collection::vec(step(), 0..80)) {
-        let mut model = Model { memory: memory(), objects: Vec::new() };
+        let mut model = Model { memory: memory(), objects: Vec::new(), saved: None };
         for step in steps {
             model.run(step);
         }
