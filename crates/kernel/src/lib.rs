@@ -1,1 +1,89 @@
 //! The emulated kernel: helpers, program types and contexts, cpus, clock, perf and ring buffers, file descriptors.
+//!
+//! One [`Kernel`] value is one simulated machine. It makes maps, loads programs, and runs them with contexts of the
+//! caller's choosing; what it answers, and what it leaves behind in maps and rings, is what Linux 6.12 would.
+//!
+//! ```
+//! use skep_abi::{MapType, ProgType};
+//! use skep_isa::asm::assemble;
+//! use skep_kernel::{Config, Context, Kernel, MapSpec, PacketCtx, ProgLoad, Run};
+//!
+//! let mut kernel = Kernel::new(Config::default())?;
+//! let counts = kernel.map_create(&MapSpec::new(MapType::Array, 4, 8, 1))?;
+//!
+//! // Counts packets, and passes those that are long enough.
+//! let insns = assemble(&format!(
+//!     "r6 = r1
+//!      *(u32 *)(r10 - 4) = 0
+//!      r1 = map[fd:{counts}] ll
+//!      r2 = r10
+//!      r2 += -4
+//!      call 1
+//!      if r0 == 0 goto drop
+//!      r1 = 1
+//!      lock *(u64 *)(r0 + 0) += r1
+//!      r1 = *(u32 *)(r6 + 0)
+//!      r2 = *(u32 *)(r6 + 4)
+//!      r1 += 64
+//!      if r1 > r2 goto drop
+//!      r0 = 2
+//!      exit
+//!      drop:
+//!      r0 = 1
+//!      exit"
+//! ))?;
+//! let prog = kernel.prog_load(ProgLoad::new("pass_long", ProgType::Xdp, insns))?;
+//!
+//! let ran = kernel.run(prog, Run::new(Context::Packet(PacketCtx::new(vec![0; 64]))))?;
+//! assert_eq!(ran.verdict(), Some("XDP_PASS"));
+//! let ran = kernel.run(prog, Run::new(Context::Packet(PacketCtx::new(vec![0; 60]))))?;
+//! assert_eq!(ran.verdict(), Some("XDP_DROP"));
+//! assert_eq!(kernel.map_lookup_elem(counts, &[0; 4])?, 2u64.to_le_bytes());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where things are
+//! - `kernel`, `maps`, `prog`, `perf`: what user space does with fds: `bpf(2)` and `perf_event_open(2)`
+//! - `run`, `context`, `host`: one invocation of a program, and what it sees
+//! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
+//! - `core`, `object`, `files`: the state of the machine
+//!
+//! Architecture invariants: nothing here reads the host's clock, randomness, environment or files; helpers reach
+//! simulated memory through checked accesses alone; no program and no caller can make any of this panic.
+
+mod bprintf;
+mod config;
+mod context;
+mod core;
+mod csum;
+mod files;
+mod helpers;
+mod host;
+mod invocation;
+mod kernel;
+mod maps;
+mod object;
+mod perf;
+mod probe;
+mod prog;
+mod raw;
+mod report;
+mod rng;
+mod run;
+mod trace;
+
+pub use config::{Clock, Config, Task};
+pub use context::{Context, PacketCtx, PtRegs};
+pub use files::Fd;
+pub use helpers::emulated_helpers;
+pub use invocation::Redirect;
+pub use kernel::Kernel;
+pub use perf::{PerfEventAttr, PerfRing};
+pub use prog::{
+    FuncInfo, LineInfo, MapView, NotVerified, ProgInfo, ProgLoad, ProgView, Rejection, Verdict, Verify,
+};
+pub use raw::{RawRan, RawRun};
+pub use report::{Class, Error, LoadError, Report, RunError};
+pub use run::{Ran, Run};
+pub use skep_maps::{CreateError, MapSpec};
+pub use trace::TraceLine;

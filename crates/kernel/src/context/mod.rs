@@ -1,0 +1,67 @@
+//! Contexts: what r1 points to when a program starts.
+//!
+//! A context lies in memory in its UAPI form, where the real kernel rewrites every access to one into accesses to its
+//! own structures. Helpers that change what a field shows (`bpf_xdp_adjust_head` and `data`) write the field.
+
+mod area;
+mod packet;
+mod regs;
+mod skb;
+mod xdp;
+
+pub(crate) use area::Area;
+pub use packet::PacketCtx;
+pub(crate) use packet::{ETH_HLEN, Frame, FrameError, MAX_META, PacketKind};
+pub use regs::PtRegs;
+pub(crate) use xdp::{FRAME_HEADER, TAILROOM};
+
+use skep_abi::ProgType;
+
+/// The context of a run, of the caller's choosing.
+#[derive(Clone, Debug, Default)]
+pub enum Context {
+    /// None: r1 is 0.
+    #[default]
+    None,
+    /// A packet, for XDP and for programs that see a `struct __sk_buff`.
+    Packet(PacketCtx),
+    /// Registers, for kprobe and uprobe programs.
+    Regs(PtRegs),
+    /// The raw arguments of a tracepoint, one word each.
+    Raw(Vec<u64>),
+    /// The record of a tracepoint: its common fields, then its own, as its format says.
+    Record(Vec<u8>),
+    /// Any bytes, for programs of any type.
+    Bytes(Vec<u8>),
+}
+
+impl Context {
+    /// The word for it in messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Context::None => "no context",
+            Context::Packet(_) => "a packet",
+            Context::Regs(_) => "registers",
+            Context::Raw(_) => "raw arguments",
+            Context::Record(_) => "a tracepoint record",
+            Context::Bytes(_) => "bytes",
+        }
+    }
+
+    /// Whether programs of a type take such a context.
+    pub(crate) fn fits(&self, prog_type: ProgType) -> bool {
+        match self {
+            Context::None | Context::Bytes(_) => true,
+            Context::Packet(_) => PacketKind::of(prog_type).is_some(),
+            Context::Regs(_) => matches!(prog_type, ProgType::Kprobe),
+            Context::Raw(_) => matches!(
+                prog_type,
+                ProgType::RawTracepoint | ProgType::RawTracepointWritable | ProgType::Tracing | ProgType::Lsm
+            ),
+            Context::Record(_) => matches!(prog_type, ProgType::Tracepoint),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The state of a machine, but for its memory: what helpers change.
+
+use crate::config::{Clock, Config, Task};
+use crate::files::{Fd, Files};
+use crate::invocation::Invocation;
+use crate::object::{Object, Objects};
+use crate::prog::TextMap;
+use crate::rng::{Rng, mix};
+use crate::trace::TraceLine;
+
+use skep_abi::Errno;
+use skep_maps::{Cx, Displaced, ObjRef};
+use skep_memory::{Memory, UserMemory};
+use std::collections::BTreeMap;
+
+/// Everything that a helper may look at or change beside memory.
+///
+/// Memory is apart so that a machine can run on it while its helpers have the rest.
+pub(crate) struct Core {
+    pub(crate) cpus: u32,
+    pub(crate) seed: u64,
+    pub(crate) budget: u64,
+    pub(crate) clock: Clock,
+    pub(crate) task: Task,
+    /// What `bpf_get_prandom_u32` draws from, by CPU.
+    pub(crate) prandom: Vec<Rng>,
+    pub(crate) objects: Objects,
+    pub(crate) files: Files,
+    pub(crate) text: TextMap,
+    /// Ring buffer maps by the address of their first page.
+    pub(crate) rings: BTreeMap<u64, ObjRef>,
+    pub(crate) user: UserMemory,
+    pub(crate) trace: Vec<TraceLine>,
+    /// Ids that perf events were given so far.
+    pub(crate) perf_ids: u64,
+    /// What is running.
+    pub(crate) now: Invocation,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config) -> Core {
+        Core {
+            cpus: config.cpus,
+            seed: config.seed,
+            budget: config.budget,
+            clock: config.clock,
+            task: config.task,
+            prandom: (0..config.cpus).map(|cpu| Rng::new(config.seed, cpu)).collect(),
+            objects: Objects::default(),
+            files: Files::default(),
+            text: TextMap::default(),
+            rings: BTreeMap::new(),
+            user: UserMemory::default(),
+            trace: Vec::new(),
+            perf_ids: 0,
+            now: Invocation::default(),
+        }
+    }
+
+    /// What map operations on the running CPU need to know.
+    pub(crate) fn cx<'m>(&self, memory: &'m Memory) -> Cx<'m> {
+        Cx { memory, cpu: self.now.cpu, cpus: self.cpus, seed: self.seed }
+    }
+
+    /// The 32 bits that stand for an address in print.
+    pub(crate) fn hash_pointer(&self, addr: u64) -> u32 {
+        (mix(addr ^ mix(self.seed)) >> 32) as u32
+    }
+
+    /// Drops what left a map.
+    pub(crate) fn drop_displaced(&mut self, displaced: Displaced) {
+        // Special fields own nothing yet: no helper or kfunc that is emulated puts anything into them.
+        self.drop_objects(displaced.objects);
+    }
+
+    /// Ends objects that nobody refers to any more. Not while a program runs: it may be one of them.
+    pub(crate) fn sweep(&mut self, memory: &Memory) {
+        while let Some((_, object)) = self.objects.take_dead() {
+            match object {
+                Object::Map(map) => {
+                    if let Some(ring) = map.map.ring() {
+                        self.rings.remove(&ring.pages());
+                    }
+                    let displaced = map.map.destroy(memory);
+                    self.drop_displaced(displaced);
+                }
+                Object::Prog(prog) => {
+                    self.text.free(prog.text_base);
+                    for id in prog.maps {
+                        self.objects.release(id);
+                    }
+                }
+                Object::Perf(event) => event.destroy(memory),
+            }
+        }
+    }
+
+    /// The number of the map that an fd stands for.
+    ///
+    /// # Errors
+    /// `EBADF`: nothing. `EINVAL`: something else.
+    pub(crate) fn map_of(&self, fd: Fd) -> Result<ObjRef, Errno> {
+        let id = self.files.get(fd)?;
+        self.objects.map(id).map(|_| id).ok_or(Errno::EINVAL)
+    }
+
+    /// The number of the program that an fd stands for.
+    ///
+    /// # Errors
+    /// `EBADF`: nothing. `EINVAL`: something else.
+    pub(crate) fn prog_of(&self, fd: Fd) -> Result<ObjRef, Errno> {
+        let id = self.files.get(fd)?;
+        self.objects.prog(id).map(|_| id).ok_or(Errno::EINVAL)
+    }
+}

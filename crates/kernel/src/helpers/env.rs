@@ -1,0 +1,150 @@
+//! What a helper has at hand: its arguments, memory, the machine's state.
+
+use crate::context::Frame;
+use crate::core::Core;
+use crate::object::{MapObject, from_handle};
+use skep_abi::Errno;
+use skep_abi::helpers::Helper;
+use skep_maps::ObjRef;
+use skep_memory::{Fault, Memory};
+use skep_vm::{Call, HostFault, Outcome};
+
+/// One call of a helper.
+pub(super) struct Env<'a, 'c> {
+    pub(super) core: &'a mut Core,
+    pub(super) call: &'a mut Call<'c>,
+    pub(super) helper: &'static Helper,
+}
+
+/// What a helper comes to.
+pub(super) type Answer = Result<Outcome, Stop>;
+
+/// Why a helper does not return a value of its own.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It returns a negative error number.
+    Errno(Errno),
+    /// The program stops.
+    Fault(HostFault),
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Stop {
+        Stop::Errno(errno)
+    }
+}
+
+impl From<HostFault> for Stop {
+    fn from(fault: HostFault) -> Stop {
+        Stop::Fault(fault)
+    }
+}
+
+/// The helper returns this.
+pub(super) fn ret(value: u64) -> Answer {
+    Ok(Outcome::Return(value))
+}
+
+/// How many bytes of copying cost as much as one instruction.
+const BYTES_PER_CHARGE: u64 = 32;
+
+/// Keys and other small arguments, read without an allocation.
+pub(super) struct Bytes {
+    small: [u8; 64],
+    large: Vec<u8>,
+    len: usize,
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        if self.len <= self.small.len() { &self.small[..self.len] } else { &self.large }
+    }
+}
+
+impl<'c> Env<'_, 'c> {
+    /// An argument, from 0.
+    pub(super) fn arg(&self, index: usize) -> u64 {
+        self.call.args[index]
+    }
+
+    /// The simulated memory.
+    pub(super) fn memory(&self) -> &'c Memory {
+        self.call.memory
+    }
+
+    /// Takes the cost of handling this many bytes from the budget.
+    pub(super) fn charge_bytes(&mut self, len: u64) {
+        self.call.charge(len / BYTES_PER_CHARGE);
+    }
+
+    /// What an argument is called in a report: `bpf_map_lookup_elem, argument 2 (key)`.
+    pub(super) fn name(&self, index: usize) -> String {
+        let name = self.helper.arg_names.get(index).copied().unwrap_or("?");
+        format!("bpf_{}, argument {} ({name})", self.helper.name, index + 1)
+    }
+
+    /// The program stops because of an argument that no verified program passes.
+    pub(super) fn bad_arg(&self, index: usize, why: &str) -> Stop {
+        let value = self.arg(index);
+        Stop::Fault(HostFault::program(format!("{}: {value:#x} {why}", self.name(index))))
+    }
+
+    fn bad_access(&self, index: usize, fault: Fault) -> Stop {
+        Stop::Fault(HostFault::access(&self.name(index), fault))
+    }
+
+    /// The bytes that an argument points to.
+    pub(super) fn read(&mut self, index: usize, len: usize) -> Result<Bytes, Stop> {
+        let mut bytes = Bytes { small: [0; 64], large: Vec::new(), len };
+        let addr = self.arg(index);
+        let into = if len <= bytes.small.len() {
+            &mut bytes.small[..len]
+        } else {
+            self.charge_bytes(len as u64);
+            // Checked first, so that a wild length allocates nothing.
+            self.memory().check_read(addr, len).map_err(|fault| self.bad_access(index, fault))?;
+            bytes.large.resize(len, 0);
+            &mut bytes.large[..]
+        };
+        self.memory().read(addr, into).map_err(|fault| self.bad_access(index, fault))?;
+        Ok(bytes)
+    }
+
+    /// Checks that the program may write what an argument points to, before the helper does anything.
+    pub(super) fn check_write(&self, index: usize, len: usize) -> Result<(), Stop> {
+        self.memory().check_write(self.arg(index), len).map_err(|fault| self.bad_access(index, fault))
+    }
+
+    /// Writes to where an argument points.
+    pub(super) fn write(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
+        self.charge_bytes(bytes.len() as u64);
+        self.memory().write(self.arg(index), bytes).map_err(|fault| self.bad_access(index, fault))
+    }
+
+    /// The map that an argument points to.
+    pub(super) fn map_ref(&self, index: usize) -> Result<ObjRef, Stop> {
+        let id = from_handle(self.arg(index)).filter(|id| self.core.objects.map(*id).is_some());
+        id.ok_or_else(|| self.bad_arg(index, "is no map"))
+    }
+
+    /// The map that an argument points to.
+    pub(super) fn map(&self, index: usize) -> Result<(ObjRef, &MapObject), Stop> {
+        let found =
+            from_handle(self.arg(index)).and_then(|id| self.core.objects.map(id).map(|map| (id, map)));
+        found.ok_or_else(|| self.bad_arg(index, "is no map"))
+    }
+
+    /// Checks that an argument is the program's context.
+    pub(super) fn check_ctx(&self, index: usize) -> Result<(), Stop> {
+        let is_ctx = self.arg(index) == self.core.now.ctx.addr;
+        if is_ctx { Ok(()) } else { Err(self.bad_arg(index, "is not the program's context")) }
+    }
+
+    /// The packet behind the context that an argument is.
+    pub(super) fn frame(&self, index: usize) -> Result<Frame, Stop> {
+        self.check_ctx(index)?;
+        self.core.now.frame.ok_or_else(|| self.bad_arg(index, "is a context without a packet"))
+    }
+}

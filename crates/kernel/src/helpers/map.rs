@@ -1,0 +1,117 @@
+//! Maps, as programs see them.
+
+use super::env::{Answer, Env, Stop, ret};
+use skep_abi::Errno;
+use skep_abi::helpers::func;
+use skep_maps::{Cursor, ObjRef, Side};
+use skep_memory::{Arena, ObjectKind, Origin, Rights};
+use skep_vm::{Continuation, HostFault, Outcome};
+
+pub(super) fn lookup_elem(env: &mut Env<'_, '_>) -> Answer {
+    let key_size = env.map(0)?.1.map.spec().key_size as usize;
+    let key = env.read(1, key_size)?;
+    let cx = env.core.cx(env.memory());
+    ret(env.map(0)?.1.map.lookup_ptr(&cx, &key)?.unwrap_or(0))
+}
+
+pub(super) fn update_elem(env: &mut Env<'_, '_>) -> Answer {
+    let (id, object) = env.map(0)?;
+    let (key_size, value_size) = (object.map.spec().key_size as usize, object.map.spec().value_size as usize);
+    let key = env.read(1, key_size)?;
+    let value = env.read(2, value_size)?;
+    let (cx, flags) = (env.core.cx(env.memory()), env.arg(3));
+    let object = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
+    let displaced = object.map.update(&cx, &key, &value, flags, Side::Program)?;
+    env.core.drop_displaced(displaced);
+    ret(0)
+}
+
+pub(super) fn delete_elem(env: &mut Env<'_, '_>) -> Answer {
+    let (id, object) = env.map(0)?;
+    let key_size = object.map.spec().key_size as usize;
+    let key = env.read(1, key_size)?;
+    let cx = env.core.cx(env.memory());
+    let object = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
+    let displaced = object.map.delete(&cx, &key, Side::Program)?;
+    env.core.drop_displaced(displaced);
+    ret(0)
+}
+
+pub(super) fn lookup_percpu_elem(env: &mut Env<'_, '_>) -> Answer {
+    let key_size = env.map(0)?.1.map.spec().key_size as usize;
+    let key = env.read(1, key_size)?;
+    let (cx, cpu) = (env.core.cx(env.memory()), env.arg(2) as u32);
+    ret(env.map(0)?.1.map.lookup_percpu(&cx, &key, cpu)?.unwrap_or(0))
+}
+
+/// `bpf_for_each_map_elem` (`kernel/bpf/arraymap.c`, `hashtab.c`): calls back with map, key, value and context, until
+/// the elements end or the callback returns something else than 0. Answers how many it was called for.
+pub(super) fn for_each_elem(env: &mut Env<'_, '_>) -> Answer {
+    let (id, object) = env.map(0)?;
+    let (func, ctx, flags) = (env.arg(1), env.arg(2), env.arg(3));
+    if flags != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let cursor =
+        object.map.cursor().map_err(|_| env.bad_arg(0, "is a map of a type that cannot be walked"))?;
+    let key_size = object.map.spec().key_size as usize;
+    // The callback's key lies in memory of its own: the element may go while the callback looks at it.
+    let origin = Origin::new(ObjectKind::KernelObject, "key of bpf_for_each_map_elem")
+        .at(crate::core::Core::site(env.call));
+    let key = env
+        .memory()
+        .alloc(Arena::Kernel, key_size, 8, Rights::RO, origin)
+        .map_err(|error| Stop::Fault(HostFault::host_limit(error.to_string())))?;
+    env.core.now.scratch.push(key);
+    advance(env, Walk { map: id, func, ctx, cursor, key, count: 0 })
+}
+
+pub(super) fn for_each_next(env: &mut Env<'_, '_>, cont: Continuation, r0: u64) -> Answer {
+    let walk = Walk::from_words(cont.state);
+    if r0 != 0 { end(env, walk) } else { advance(env, walk) }
+}
+
+/// A walk under way.
+struct Walk {
+    map: ObjRef,
+    func: u64,
+    ctx: u64,
+    cursor: Cursor,
+    /// Where the callback finds its key.
+    key: u64,
+    /// Callbacks so far.
+    count: u32,
+}
+
+impl Walk {
+    fn to_words(&self) -> [u64; 6] {
+        let [next, end] = self.cursor.to_words();
+        [u64::from(self.map.0) | u64::from(self.count) << 32, self.func, self.ctx, next, end, self.key]
+    }
+
+    fn from_words([map_count, func, ctx, next, end, key]: [u64; 6]) -> Walk {
+        let cursor = Cursor::from_words([next, end]);
+        Walk { map: ObjRef(map_count as u32), func, ctx, cursor, key, count: (map_count >> 32) as u32 }
+    }
+}
+
+fn advance(env: &mut Env<'_, '_>, mut walk: Walk) -> Answer {
+    let memory = env.memory();
+    let cx = env.core.cx(memory);
+    let item = env.core.objects.map(walk.map).and_then(|it| it.map.advance(&cx, &mut walk.cursor));
+    let Some(item) = item else { return end(env, walk) };
+    let value = item.value;
+    let _ = memory.poke(walk.key, item.key());
+    walk.count += 1;
+    Ok(Outcome::Callback {
+        func: walk.func,
+        args: [crate::object::handle(walk.map), walk.key, value, walk.ctx, 0],
+        cont: Continuation { id: func::for_each_map_elem, state: walk.to_words() },
+    })
+}
+
+fn end(env: &mut Env<'_, '_>, walk: Walk) -> Answer {
+    env.core.now.scratch.retain(|it| *it != walk.key);
+    env.memory().free(walk.key);
+    ret(u64::from(walk.count))
+}

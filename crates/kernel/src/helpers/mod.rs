@@ -1,0 +1,169 @@
+//! Helper functions: one file per family, one row per helper.
+//!
+//! To add a helper: write a function of type [`Func`] into its family's file, and a row into the table below. A helper
+//! that calls back has a second function, which goes on when the callback returned.
+
+mod control;
+mod csum;
+mod env;
+mod map;
+mod misc;
+mod packet;
+mod perf;
+mod printk;
+mod probe;
+mod ring;
+mod skb;
+mod strings;
+mod task;
+mod time;
+mod xdp;
+
+use crate::core::Core;
+use env::{Answer, Env, Stop};
+use skep_abi::helpers::{Helper, func, helper};
+use skep_vm::{Call, Continuation, HostFault, Outcome};
+
+/// A helper. Errors that the program sees are [`Stop::Errno`]; what stops the program is [`Stop::Fault`].
+type Func = fn(&mut Env<'_, '_>) -> Answer;
+
+/// What a helper does when its callback returned.
+type Resume = fn(&mut Env<'_, '_>, Continuation, u64) -> Answer;
+
+/// A row of the table.
+#[derive(Clone, Copy)]
+struct Row {
+    run: Func,
+    resume: Option<Resume>,
+}
+
+macro_rules! helpers {
+    ($( $id:ident => $family:ident :: $run:ident $( , then $then:ident )? ; )*) => {
+        /// Every helper that is emulated, by its id.
+        static TABLE: [Option<Row>; skep_abi::helpers::HELPERS.len() + 1] = {
+            let mut table = [None; skep_abi::helpers::HELPERS.len() + 1];
+            $( table[func::$id as usize] = Some(helpers!(@row $family $run $($then)?)); )*
+            table
+        };
+    };
+    (@row $family:ident $run:ident) => { Row { run: $family::$run, resume: None } };
+    (@row $family:ident $run:ident $then:ident) => { Row { run: $family::$run, resume: Some($family::$then) } };
+}
+
+helpers! {
+    map_lookup_elem => map::lookup_elem;
+    map_update_elem => map::update_elem;
+    map_delete_elem => map::delete_elem;
+    map_lookup_percpu_elem => map::lookup_percpu_elem;
+    for_each_map_elem => map::for_each_elem, then for_each_next;
+
+    probe_read => probe::read;
+    probe_read_str => probe::read_str;
+    probe_read_user => probe::read_user;
+    probe_read_kernel => probe::read_kernel;
+    probe_read_user_str => probe::read_user_str;
+    probe_read_kernel_str => probe::read_kernel_str;
+    copy_from_user => probe::copy_from_user;
+    probe_write_user => probe::write_user;
+
+    ktime_get_ns => time::ktime_get_ns;
+    ktime_get_boot_ns => time::ktime_get_boot_ns;
+    ktime_get_coarse_ns => time::ktime_get_coarse_ns;
+    ktime_get_tai_ns => time::ktime_get_tai_ns;
+    jiffies64 => time::jiffies64;
+
+    get_prandom_u32 => misc::get_prandom_u32;
+    get_smp_processor_id => misc::get_smp_processor_id;
+    get_numa_node_id => misc::get_numa_node_id;
+    get_attach_cookie => misc::get_attach_cookie;
+
+    get_current_pid_tgid => task::pid_tgid;
+    get_current_uid_gid => task::uid_gid;
+    get_current_comm => task::comm;
+
+    trace_printk => printk::trace_printk;
+    trace_vprintk => printk::trace_vprintk;
+    snprintf => printk::snprintf;
+
+    tail_call => control::tail_call;
+    r#loop => control::loop_start, then loop_next;
+
+    perf_event_output => perf::event_output;
+
+    ringbuf_reserve => ring::reserve;
+    ringbuf_submit => ring::submit;
+    ringbuf_discard => ring::discard;
+    ringbuf_output => ring::output;
+    ringbuf_query => ring::query;
+
+    xdp_adjust_head => xdp::adjust_head;
+    xdp_adjust_tail => xdp::adjust_tail;
+    xdp_adjust_meta => xdp::adjust_meta;
+    xdp_get_buff_len => xdp::get_buff_len;
+    xdp_load_bytes => xdp::load_bytes;
+    xdp_store_bytes => xdp::store_bytes;
+    redirect => packet::redirect;
+    redirect_peer => packet::redirect_peer;
+
+    skb_load_bytes => skb::load_bytes;
+    skb_load_bytes_relative => skb::load_bytes_relative;
+    skb_store_bytes => skb::store_bytes;
+    skb_pull_data => skb::pull_data;
+    l3_csum_replace => csum::l3_replace;
+    l4_csum_replace => csum::l4_replace;
+    csum_diff => csum::diff;
+
+    strtol => strings::strtol;
+    strtoul => strings::strtoul;
+    strncmp => strings::strncmp;
+}
+
+fn row(id: u32) -> Option<Row> {
+    TABLE.get(id as usize).copied().flatten()
+}
+
+/// Whether a helper is emulated.
+pub(crate) fn is_emulated(id: u32) -> bool {
+    row(id).is_some()
+}
+
+/// Every helper that is emulated, by id.
+pub fn emulated_helpers() -> impl Iterator<Item = &'static Helper> {
+    skep_abi::helpers::HELPERS.iter().filter(|it| is_emulated(it.id))
+}
+
+/// A helper's name in a sentence.
+pub(crate) fn describe(id: u32) -> String {
+    match helper(id) {
+        Some(helper) => format!("helper bpf_{} ({id})", helper.name),
+        None => format!("helper {id}, which no kernel has,"),
+    }
+}
+
+/// Runs a helper.
+pub(crate) fn call(core: &mut Core, call: &mut Call<'_>, id: u32) -> Outcome {
+    let (Some(row), Some(helper)) = (row(id), helper(id)) else {
+        return Outcome::Fault(HostFault::not_emulated(format!("{} is not emulated", describe(id))));
+    };
+    outcome((row.run)(&mut Env { core, call, helper }))
+}
+
+/// Goes on with a helper whose callback returned.
+pub(crate) fn resume(core: &mut Core, call: &mut Call<'_>, cont: Continuation, r0: u64) -> Outcome {
+    let found = row(cont.id).and_then(|row| row.resume).zip(helper(cont.id));
+    let Some((resume, helper)) = found else {
+        return Outcome::Fault(HostFault::program("a callback returned to a helper that makes none"));
+    };
+    outcome(resume(&mut Env { core, call, helper }, cont, r0))
+}
+
+fn outcome(answer: Answer) -> Outcome {
+    match answer {
+        Ok(outcome) => outcome,
+        Err(Stop::Errno(errno)) => Outcome::Return(errno.neg() as u64),
+        Err(Stop::Fault(fault)) => Outcome::Fault(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests;

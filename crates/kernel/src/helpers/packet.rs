@@ -1,0 +1,32 @@
+//! Helpers of all programs that decide where a packet goes.
+
+use super::env::{Answer, Env, ret};
+use crate::invocation::Redirect;
+use skep_abi::flags::BPF_F_INGRESS;
+use skep_abi::{ProgType, tc, xdp};
+
+/// `bpf_redirect(ifindex, flags)`: the verdict to return, after noting where the packet is to go; the one that drops
+/// it for flags that the program type does not know (`bpf_redirect` and `bpf_xdp_redirect`, `net/core/filter.c`).
+pub(super) fn redirect(env: &mut Env<'_, '_>) -> Answer {
+    let (ifindex, flags) = (env.arg(0) as u32, env.arg(1));
+    let is_xdp = env.core.now.prog_type == Some(ProgType::Xdp);
+    let (known, done, dropped) = match is_xdp {
+        true => (0, u64::from(xdp::XDP_REDIRECT), u64::from(xdp::XDP_ABORTED)),
+        false => (BPF_F_INGRESS, tc::TC_ACT_REDIRECT as u64, tc::TC_ACT_SHOT as u64),
+    };
+    if flags & !known != 0 {
+        return ret(dropped);
+    }
+    env.core.now.redirect = Some(Redirect { ifindex, flags, peer: false });
+    ret(done)
+}
+
+/// `bpf_redirect_peer(ifindex, flags)`.
+pub(super) fn redirect_peer(env: &mut Env<'_, '_>) -> Answer {
+    let (ifindex, flags) = (env.arg(0) as u32, env.arg(1));
+    if flags != 0 {
+        return ret(tc::TC_ACT_SHOT as u64);
+    }
+    env.core.now.redirect = Some(Redirect { ifindex, flags, peer: true });
+    ret(tc::TC_ACT_REDIRECT as u64)
+}

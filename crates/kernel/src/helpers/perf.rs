@@ -1,0 +1,83 @@
+//! `bpf_perf_event_output` (`kernel/trace/bpf_trace.c`, `net/core/filter.c`).
+
+use super::env::{Answer, Env, Stop, ret};
+use crate::context::Frame;
+use crate::object::Object;
+use crate::perf::Sender;
+use skep_abi::flags::{BPF_F_CTXLEN_MASK, BPF_F_CURRENT_CPU, BPF_F_INDEX_MASK};
+use skep_abi::{Errno, MapType};
+use skep_maps::ObjRef;
+
+/// `bpf_perf_event_output(ctx, map, flags, data, size)`. Programs that see a packet may append the start of it, as
+/// many bytes as bits 32 to 51 of the flags say.
+pub(super) fn event_output(env: &mut Env<'_, '_>) -> Answer {
+    env.check_ctx(0)?;
+    let (map, flags) = (env.map_ref(1)?, env.arg(2));
+    if env.map(1)?.1.map.spec().kind != MapType::PerfEventArray {
+        return Err(env.bad_arg(1, "is no PERF_EVENT_ARRAY"));
+    }
+    let data = env.read(3, env.arg(4) as u32 as usize)?;
+    let packet = match env.core.now.frame {
+        Some(frame) => packet_bytes(env, &frame, flags)?,
+        None if flags & !BPF_F_INDEX_MASK != 0 => return Err(Errno::EINVAL.into()),
+        None => Vec::new(),
+    };
+    let cpu = env.core.now.cpu;
+    let index = match flags & BPF_F_INDEX_MASK {
+        BPF_F_CURRENT_CPU => u64::from(cpu),
+        index => index,
+    };
+    let event = event_at(env, map, index)?;
+    let sender = sender(env);
+    let (memory, pid) = (env.memory(), env.core.task.pid);
+    let event = env.core.objects.perf_mut(event).ok_or(Errno::ENOENT)?;
+    if !event.attr.is_bpf_output() {
+        return Err(Errno::EINVAL.into());
+    }
+    if !event.is_on(cpu, pid) {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
+    event.output(memory, &sender, [&data, &packet])?;
+    env.charge_bytes((data.len() + packet.len()) as u64);
+    ret(0)
+}
+
+/// The bytes of the packet that the flags ask for.
+fn packet_bytes(env: &Env<'_, '_>, frame: &Frame, flags: u64) -> Result<Vec<u8>, Stop> {
+    if flags & !(BPF_F_CTXLEN_MASK | BPF_F_INDEX_MASK) != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let len = (flags & BPF_F_CTXLEN_MASK) >> 32;
+    let addr = frame.at(0, len).ok_or(Errno::EFAULT)?;
+    let mut bytes = vec![0; len as usize];
+    env.memory().peek(addr, &mut bytes).map_err(|_| Errno::EFAULT)?;
+    Ok(bytes)
+}
+
+/// The event in a slot.
+fn event_at(env: &Env<'_, '_>, map: ObjRef, index: u64) -> Result<ObjRef, Errno> {
+    let object = env.core.objects.map(map).ok_or(Errno::ENOENT)?;
+    if index >= u64::from(object.map.spec().max_entries) {
+        return Err(Errno::E2BIG);
+    }
+    let event = object.map.object(index as u32).ok_or(Errno::ENOENT)?;
+    match env.core.objects.get(event) {
+        Some(Object::Perf(_)) => Ok(event),
+        _ => Err(Errno::ENOENT),
+    }
+}
+
+/// What the fields of a sample say beside what was sent.
+fn sender(env: &Env<'_, '_>) -> Sender {
+    let core = &*env.core;
+    let probed = core.now.probed;
+    Sender {
+        ip: probed.map_or(0, |it| it.ip),
+        user: probed.is_some_and(|it| it.user),
+        tgid: core.task.tgid,
+        pid: core.task.pid,
+        time_ns: core.clock.monotonic_ns,
+        cpu: core.now.cpu,
+        id: 0,
+    }
+}

@@ -1,0 +1,76 @@
+//! Ring buffers (`kernel/bpf/ringbuf.c`).
+
+use super::env::{Answer, Env, Stop, ret};
+use crate::core::Core;
+use skep_abi::Errno;
+use skep_maps::{ObjRef, RingBuffer};
+
+/// The ring that an argument is.
+fn ring<'e>(env: &'e Env<'_, '_>, index: usize) -> Result<&'e RingBuffer, Stop> {
+    env.map(index)?.1.map.ring().ok_or_else(|| env.bad_arg(index, "is no ring buffer"))
+}
+
+/// `bpf_ringbuf_reserve(ringbuf, size, flags)`: NULL where there is no room.
+pub(super) fn reserve(env: &mut Env<'_, '_>) -> Answer {
+    let site = Core::site(env.call);
+    let record = ring(env, 0)?.reserve(env.memory(), env.arg(1), env.arg(2), Some(site));
+    ret(record.unwrap_or(0))
+}
+
+/// `bpf_ringbuf_submit(data, flags)`.
+pub(super) fn submit(env: &mut Env<'_, '_>) -> Answer {
+    commit(env, false)
+}
+
+/// `bpf_ringbuf_discard(data, flags)`.
+pub(super) fn discard(env: &mut Env<'_, '_>) -> Answer {
+    commit(env, true)
+}
+
+fn commit(env: &mut Env<'_, '_>, discard: bool) -> Answer {
+    let (addr, flags, site) = (env.arg(0), env.arg(1), Core::site(env.call));
+    let id =
+        ring_of(env.core, addr).ok_or_else(|| env.bad_arg(0, "is no ring buffer record that is reserved"))?;
+    let memory = env.memory();
+    let found = env.core.objects.map(id).and_then(|it| it.map.ring());
+    let wakes = match found {
+        Some(ring) => ring.commit_at(memory, addr, flags, discard, Some(site)),
+        None => Err(Errno::EINVAL),
+    };
+    match wakes {
+        Ok(wakes) => {
+            wake(env.core, id, wakes);
+            ret(0)
+        }
+        Err(_) => Err(env.bad_arg(0, "is no ring buffer record that is reserved")),
+    }
+}
+
+/// The ring whose pages an address is in.
+fn ring_of(core: &Core, addr: u64) -> Option<ObjRef> {
+    let (_, &id) = core.rings.range(..=addr).next_back()?;
+    core.objects.map(id)?.map.ring()?.is_reserved(addr).then_some(id)
+}
+
+/// Notes that a reader should be woken.
+fn wake(core: &mut Core, id: ObjRef, wakes: bool) {
+    if let Some(object) = core.objects.map_mut(id) {
+        object.poll |= wakes;
+    }
+}
+
+/// `bpf_ringbuf_output(ringbuf, data, size, flags)`.
+pub(super) fn output(env: &mut Env<'_, '_>) -> Answer {
+    let id = env.map_ref(0)?;
+    ring(env, 0)?;
+    // A size that no record has is refused before the data is looked at; that saves reading it.
+    let data = env.read(1, usize::try_from(env.arg(2)).unwrap_or(usize::MAX))?;
+    let wakes = ring(env, 0)?.output(env.memory(), &data, env.arg(3))?;
+    wake(env.core, id, wakes);
+    ret(0)
+}
+
+/// `bpf_ringbuf_query(ringbuf, flags)`.
+pub(super) fn query(env: &mut Env<'_, '_>) -> Answer {
+    ret(ring(env, 0)?.query(env.memory(), env.arg(1)))
+}

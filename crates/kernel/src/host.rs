@@ -1,0 +1,106 @@
+//! What a machine asks of this kernel.
+
+use crate::context::PacketKind;
+use crate::core::Core;
+use crate::helpers;
+use crate::report::{Class, Report};
+use skep_isa::{Callee, Size};
+use skep_maps::ObjRef;
+use skep_memory::{Memory, ObjectInfo, Site};
+use skep_vm::{Call, Continuation, FaultClass, Host, HostFault, Machine, Outcome, Trap, TrapKind};
+
+/// `SKF_NET_OFF` and `SKF_LL_OFF`: offsets from here on count from the network and the Ethernet header.
+const NETWORK_OFFSET: i32 = -0x10_0000;
+const LINK_OFFSET: i32 = -0x20_0000;
+
+impl Host for Core {
+    fn call(&mut self, call: &mut Call<'_>, callee: Callee) -> Outcome {
+        match callee {
+            Callee::Helper(id) => helpers::call(self, call, id),
+            Callee::Kfunc { btf_id, .. } => Outcome::Fault(HostFault::not_emulated(format!(
+                "the kernel function with BTF id {btf_id} is not emulated"
+            ))),
+            Callee::Local(_) => Outcome::Fault(HostFault::program("a local call is no helper")),
+        }
+    }
+
+    fn resume(&mut self, call: &mut Call<'_>, cont: Continuation, r0: u64) -> Outcome {
+        helpers::resume(self, call, cont, r0)
+    }
+
+    /// `bpf_skb_load_helper_*` (`net/core/filter.c`): non-negative offsets count from what the program calls the
+    /// packet, negative ones from its headers.
+    fn load_packet(&mut self, call: &mut Call<'_>, offset: i32, size: Size) -> Option<u64> {
+        let frame = self.now.frame.filter(|it| matches!(it.kind, PacketKind::Skb { .. }))?;
+        let len = size.bytes();
+        let addr = if offset >= 0 {
+            frame.at(offset as u64, len as u64)?
+        } else {
+            let (base, from) = if offset >= NETWORK_OFFSET {
+                (frame.network, NETWORK_OFFSET)
+            } else if offset >= LINK_OFFSET {
+                (frame.mac, LINK_OFFSET)
+            } else {
+                return None;
+            };
+            let addr = base + i64::from(offset - from) as u64;
+            (addr + len as u64 <= frame.data_end).then_some(addr)?
+        };
+        let mut bytes = [0; 8];
+        call.memory.peek(addr, &mut bytes[8 - len..]).ok()?;
+        Some(u64::from_be_bytes(bytes))
+    }
+}
+
+impl Core {
+    /// Frees what helpers that were cut short left behind.
+    pub(crate) fn free_scratch(&mut self, memory: &Memory) {
+        for addr in self.now.scratch.drain(..) {
+            memory.free(addr);
+        }
+    }
+
+    /// Where a call is, for the objects that it makes.
+    pub(crate) fn site(call: &Call<'_>) -> Site {
+        Site { prog: call.program().tag() as u32, insn: call.slot() as u32 }
+    }
+
+    /// Says what stopped a machine.
+    pub(crate) fn report(&self, trap: &Trap, machine: &Machine) -> Report {
+        let info = self.objects.prog(ObjRef(trap.program.tag() as u32)).map(|it| &it.info);
+        let insn = trap.program.op(trap.slot).map(ToString::to_string);
+        Report {
+            class: class_of(&trap.kind),
+            program: info.map_or_else(String::new, |it| it.name.clone()),
+            slot: trap.slot,
+            insn: insn.unwrap_or_default(),
+            function: info.and_then(|it| it.func_at(trap.slot)).map(|it| it.name.to_string()),
+            line: info.and_then(|it| it.line_at(trap.slot)).cloned(),
+            regs: *machine.regs(),
+            depth: trap.depth,
+            message: trap.kind.to_string(),
+            object: object_of(&trap.kind),
+        }
+    }
+}
+
+fn class_of(kind: &TrapKind) -> Class {
+    match kind {
+        TrapKind::Host(fault) => match fault.class {
+            FaultClass::Program => Class::ProgramFault,
+            FaultClass::NotEmulated => Class::NotEmulated,
+            FaultClass::HostLimit => Class::HostLimit,
+        },
+        TrapKind::NoArena => Class::NotEmulated,
+        _ => Class::ProgramFault,
+    }
+}
+
+fn object_of(kind: &TrapKind) -> Option<ObjectInfo> {
+    let fault = match kind {
+        TrapKind::Memory(fault) => Some(fault),
+        TrapKind::Host(fault) => fault.access.as_deref(),
+        _ => None,
+    };
+    fault.and_then(|it| it.object.as_deref()).cloned()
+}

@@ -1,0 +1,44 @@
+//! What is running: the state that lives as long as one invocation of a program.
+
+use crate::context::{Area, Frame};
+use skep_abi::ProgType;
+
+/// Where the packet of an XDP or traffic control program is to go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Redirect {
+    /// The device's index.
+    pub ifindex: u32,
+    /// `bpf_redirect`'s flags: `BPF_F_INGRESS`.
+    pub flags: u64,
+    /// `bpf_redirect_peer`: to the peer of the device, in its own network namespace.
+    pub peer: bool,
+}
+
+/// One invocation of a program, its tail calls included.
+#[derive(Debug, Default)]
+pub(crate) struct Invocation {
+    /// The CPU it runs on.
+    pub(crate) cpu: u32,
+    /// The program that was started; helpers whose prototype depends on the type look at its. Tail calls stay within
+    /// a type.
+    pub(crate) prog_type: Option<ProgType>,
+    /// What r1 pointed to.
+    pub(crate) ctx: Area,
+    /// The packet behind the context.
+    pub(crate) frame: Option<Frame>,
+    /// The instruction pointer and mode of the registers in the context.
+    pub(crate) probed: Option<Probed>,
+    /// What attaching said (`bpf_get_attach_cookie`).
+    pub(crate) cookie: u64,
+    /// Where the packet is to go.
+    pub(crate) redirect: Option<Redirect>,
+    /// Keys that callbacks of `bpf_for_each_map_elem` look at, to be freed: one for each walk under way.
+    pub(crate) scratch: Vec<u64>,
+}
+
+/// The registers that a kprobe found, as far as samples show them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Probed {
+    pub(crate) ip: u64,
+    pub(crate) user: bool,
+}

@@ -1,0 +1,150 @@
+//! `BPF_PROG_LOAD`.
+
+use super::{MapView, Prog, ProgInfo, ProgLoad, ProgView, Verdict, check, resolve};
+use crate::files::Fd;
+use crate::helpers;
+use crate::kernel::Kernel;
+use crate::maps::owner_of;
+use crate::object::Object;
+use crate::report::LoadError;
+use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
+use skep_abi::{Errno, MapType};
+use skep_isa::{Callee, Op};
+use skep_vm::Program;
+use std::sync::Arc;
+
+impl Kernel {
+    /// Loads a program: checks what the kernel checks before its verifier, puts the addresses of maps in place, asks
+    /// the verifier, and makes it ready to run.
+    ///
+    /// A call to a helper or kfunc that is not emulated is no error: it may never be executed. It is among the warnings
+    /// of [`Kernel::prog_info`], and executing it is a fault of class
+    /// [`NotEmulated`](crate::Class::NotEmulated).
+    ///
+    /// # Errors
+    /// What the kernel refuses, with its errno and, where it logs one, its sentence; see [`LoadError`].
+    pub fn prog_load(&mut self, load: ProgLoad) -> Result<Fd, LoadError> {
+        // The line is found after the fact, so that no check has to carry it.
+        let lines = load.lines.clone();
+        self.load(load).map_err(|mut error| {
+            let slot = error.slot;
+            error.line = slot.and_then(|slot| super::lines::at(&lines, slot, |it| it.slot)).cloned();
+            error
+        })
+    }
+
+    fn load(&mut self, load: ProgLoad) -> Result<Fd, LoadError> {
+        let attach = check::front(&load)?;
+        let core = &self.core;
+        let resolved = resolve::resolve(&load, &core.files, &core.objects, &core.cx(&self.memory))?;
+        let verdict = self.verify(&load, attach, &resolved)?;
+        self.core.objects.room().map_err(|errno| LoadError::rejected(errno, None, "too many objects"))?;
+        let text_base = self.core.text.take(resolved.insns.len()).ok_or_else(|| {
+            LoadError::rejected(Errno::ENOMEM, None, "no room for function pointers of more programs")
+        })?;
+        let info = Arc::new(info(load, attach, verdict, &resolved.insns));
+        let program = Program::new(&resolved.insns, text_base).map_err(|error| {
+            self.core.text.free(text_base);
+            LoadError::rejected(Errno::EINVAL, Some(error.slot), error.to_string())
+        })?;
+        let maps = resolved.maps.iter().map(|it| it.0).collect();
+        // The tag is how traps and helpers know the program again.
+        let tag = u64::from(self.core.objects.next_id().0);
+        let prog = Prog {
+            info,
+            program: Arc::new(program.with_tag(tag)),
+            maps,
+            text_base,
+            extended: false,
+            memberships: 0,
+        };
+        self.adopt(prog)
+    }
+
+    fn verify(
+        &self,
+        load: &ProgLoad,
+        attach: u32,
+        resolved: &resolve::Resolved,
+    ) -> Result<Verdict, LoadError> {
+        if !load.verify {
+            return Ok(Verdict::NotVerified);
+        }
+        let view = |&(id, slot): &(_, usize)| {
+            self.core.objects.map(id).map(|it| MapView { slot, spec: it.map.spec() })
+        };
+        let maps: Vec<_> = resolved.maps.iter().filter_map(view).collect();
+        let view = ProgView {
+            name: &load.name,
+            prog_type: load.prog_type,
+            expected_attach_type: attach,
+            flags: load.flags,
+            gpl_compatible: check::is_gpl_compatible(&load.license),
+            insns: &load.insns,
+            maps: &maps,
+            lines: &load.lines,
+        };
+        match self.verifier.verify(&view) {
+            Verdict::Rejected(no) => {
+                let error = LoadError::rejected(no.errno, no.slot, no.message);
+                Err(LoadError { log: no.log, ..error })
+            }
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// Gives a program its references and its fd, unless it does not go with a PROG_ARRAY that it uses
+    /// (`bpf_check_tail_call`, `kernel/bpf/core.c`).
+    fn adopt(&mut self, prog: Prog) -> Result<Fd, LoadError> {
+        let owner = owner_of(&prog);
+        for &id in &prog.maps {
+            let Some(object) = self.core.objects.map(id) else { continue };
+            if object.map.spec().kind != MapType::ProgArray {
+                continue;
+            }
+            let name = object.map.spec().name.clone();
+            if let Err(errno) = self.core.claim(id, owner) {
+                self.core.text.free(prog.text_base);
+                let text = format!("PROG_ARRAY {name:?} belongs to programs of another type or attach type");
+                return Err(LoadError::rejected(errno, None, text));
+            }
+        }
+        for &id in &prog.maps {
+            self.core.objects.retain(id);
+        }
+        let id = self.core.objects.insert(Object::Prog(prog));
+        Ok(self.core.files.open(id))
+    }
+}
+
+fn info(load: ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::Insn]) -> ProgInfo {
+    ProgInfo {
+        prog_type: load.prog_type,
+        expected_attach_type: attach,
+        gpl_compatible: check::is_gpl_compatible(&load.license),
+        xdp_has_frags: load.flags & BPF_F_XDP_HAS_FRAGS != 0,
+        sleepable: load.flags & BPF_F_SLEEPABLE != 0,
+        warnings: warnings(insns),
+        name: load.name,
+        lines: load.lines,
+        funcs: load.funcs,
+        verdict,
+    }
+}
+
+/// What will not work when it is executed.
+fn warnings(insns: &[skep_isa::Insn]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut slot = 0;
+    while slot < insns.len() {
+        let Ok(op) = skep_isa::decode(insns, slot) else { break };
+        let missing = match op {
+            Op::Call(Callee::Helper(id)) if !helpers::is_emulated(id) => Some(helpers::describe(id)),
+            Op::Call(Callee::Kfunc { btf_id, .. }) => Some(format!("kernel function with BTF id {btf_id}")),
+            _ => None,
+        };
+        warnings.extend(missing.map(|what| format!("instruction {slot}: {what} is not emulated")));
+        slot += op.slots();
+    }
+    warnings
+}

@@ -1,0 +1,124 @@
+//! Programs: loading them, and what the kernel keeps of them.
+
+mod check;
+mod lines;
+mod load;
+mod resolve;
+mod text;
+mod verify;
+
+pub use lines::{FuncInfo, LineInfo};
+pub(crate) use text::TextMap;
+pub use verify::{MapView, NotVerified, ProgView, Rejection, Verdict, Verify};
+
+use skep_abi::ProgType;
+use skep_isa::Insn;
+use skep_maps::ObjRef;
+use skep_vm::Program;
+use std::sync::Arc;
+
+/// What to load: the attributes of `BPF_PROG_LOAD`.
+///
+/// ```
+/// use skep_abi::ProgType;
+/// use skep_kernel::ProgLoad;
+///
+/// let load = ProgLoad::new("drop", ProgType::Xdp, vec![]);
+/// assert_eq!((load.license.as_str(), load.expected_attach_type), ("GPL", 0));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ProgLoad {
+    /// The name that reports show; kept in full, where `bpf(2)` cuts it to 15 characters.
+    pub name: String,
+    /// The program type.
+    pub prog_type: ProgType,
+    /// `expected_attach_type`, as a number: 0 where the type has none.
+    pub expected_attach_type: u32,
+    /// The instructions as a loader gives them to the kernel: maps and functions as `BPF_PSEUDO_*` of wide loads, map
+    /// fds as numbers of this kernel's [`Fd`](crate::Fd)s.
+    pub insns: Vec<Insn>,
+    /// The license; helpers for GPL programs ask for one of the kernel's GPL-compatible texts.
+    pub license: String,
+    /// `prog_flags`: `BPF_F_*` ([`skep_abi::flags`]).
+    pub flags: u32,
+    /// Fds that wide loads name by index (`fd_array`).
+    pub fd_array: Vec<i32>,
+    /// Which line of C each instruction was made from, by ascending slot; may be empty.
+    pub lines: Vec<LineInfo>,
+    /// Where functions begin, by ascending slot; may be empty.
+    pub funcs: Vec<FuncInfo>,
+    /// Ask the kernel's [`Verify`]. Without, the program runs with exact checks and a budget.
+    pub verify: bool,
+}
+
+impl ProgLoad {
+    /// A GPL program without flags, lines or expected attach type, to be verified.
+    pub fn new(name: impl Into<String>, prog_type: ProgType, insns: Vec<Insn>) -> ProgLoad {
+        ProgLoad {
+            name: name.into(),
+            prog_type,
+            expected_attach_type: 0,
+            insns,
+            license: "GPL".to_owned(),
+            flags: 0,
+            fd_array: Vec::new(),
+            lines: Vec::new(),
+            funcs: Vec::new(),
+            verify: true,
+        }
+    }
+}
+
+/// What a loaded program is.
+#[derive(Clone, Debug)]
+pub struct ProgInfo {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub prog_type: ProgType,
+    /// Where it is to be attached; 0 where the type has no choice.
+    pub expected_attach_type: u32,
+    /// Whether its license lets it use helpers for GPL programs.
+    pub gpl_compatible: bool,
+    /// `BPF_F_XDP_HAS_FRAGS` was set.
+    pub xdp_has_frags: bool,
+    /// `BPF_F_SLEEPABLE` was set.
+    pub sleepable: bool,
+    /// Which line of C each instruction was made from, by ascending slot.
+    pub lines: Vec<LineInfo>,
+    /// Where functions begin, by ascending slot.
+    pub funcs: Vec<FuncInfo>,
+    /// What the verifier said.
+    pub verdict: Verdict,
+    /// What will not work when it is executed: calls to functions that are not emulated.
+    pub warnings: Vec<String>,
+}
+
+impl ProgInfo {
+    /// The line of C that an instruction was made from.
+    pub fn line_at(&self, slot: usize) -> Option<&LineInfo> {
+        lines::at(&self.lines, slot, |it| it.slot)
+    }
+
+    /// The function that an instruction is in.
+    pub fn func_at(&self, slot: usize) -> Option<&FuncInfo> {
+        lines::at(&self.funcs, slot, |it| it.slot)
+    }
+}
+
+/// A loaded program.
+#[derive(Debug)]
+pub(crate) struct Prog {
+    /// What it is; shared with what runs it, which may outlive it.
+    pub(crate) info: Arc<ProgInfo>,
+    /// What runs. Its tag is the number of this object.
+    pub(crate) program: Arc<Program>,
+    /// The maps it uses, each with a reference.
+    pub(crate) maps: Vec<ObjRef>,
+    /// Its range of function pointers.
+    pub(crate) text_base: u64,
+    /// An EXT program replaces one of its functions: it must not be the target of a tail call.
+    pub(crate) extended: bool,
+    /// How many slots of PROG_ARRAY maps hold it.
+    pub(crate) memberships: u32,
+}

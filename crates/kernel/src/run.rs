@@ -1,0 +1,284 @@
+//! Running a program.
+
+use crate::context::{Area, Context, Frame, FrameError, PacketKind};
+use crate::files::Fd;
+use crate::invocation::{Invocation, Probed, Redirect};
+use crate::kernel::Kernel;
+use crate::prog::ProgInfo;
+use crate::report::RunError;
+use skep_abi::{AttachType, ProgType, ctx, tc, xdp};
+use skep_maps::ObjRef;
+use skep_memory::{NoMemory, Rights};
+use skep_vm::{Exit, Hook, Machine, Program, Stack};
+use std::sync::Arc;
+
+/// How to run a program.
+#[derive(Default)]
+pub struct Run<'a> {
+    /// What r1 points to.
+    pub ctx: Context,
+    /// The CPU to run on.
+    pub cpu: u32,
+    /// How often; 0 is 1. Maps and clocks go on from run to run.
+    pub repeat: u32,
+    /// Every run but the first continues with the context and packet of the one before, as `repeat` of
+    /// `BPF_PROG_TEST_RUN` has it; otherwise each starts from the same.
+    pub carry_over: bool,
+    /// The budget of each run; the kernel's own if there is none.
+    pub budget: Option<u64>,
+    /// What `bpf_get_attach_cookie` answers.
+    pub cookie: u64,
+    /// Looks at every instruction.
+    pub hook: Option<&'a mut dyn Hook>,
+}
+
+impl Run<'_> {
+    /// One run on CPU 0 with a context.
+    pub fn new(ctx: Context) -> Self {
+        Run { ctx, ..Run::default() }
+    }
+
+    /// The same, on another CPU.
+    #[must_use]
+    pub fn on(mut self, cpu: u32) -> Self {
+        self.cpu = cpu;
+        self
+    }
+}
+
+/// What a program came to. Of several runs, the last one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ran {
+    /// r0.
+    pub r0: u64,
+    /// The program's type, which says what r0 means.
+    pub prog_type: ProgType,
+    /// Instructions executed, those of tail-called programs included.
+    pub insns: u64,
+    /// What helpers charged for long work, in units of one instruction.
+    pub charges: u64,
+    /// The packet, if the context had one.
+    pub packet_out: Option<Vec<u8>>,
+    /// The metadata in front of it.
+    pub meta_out: Vec<u8>,
+    /// The context in its UAPI form. Of a packet's, the fields that say where the packet is are addresses.
+    pub ctx_out: Vec<u8>,
+    /// Where `bpf_redirect` said that the packet is to go.
+    pub redirect: Option<Redirect>,
+}
+
+impl Ran {
+    /// r0 as the kernel hands it on: 32 bits.
+    pub fn retval(&self) -> u32 {
+        self.r0 as u32
+    }
+
+    /// The name of the verdict that r0 is, for types that return verdicts: `"XDP_PASS"`, `"TC_ACT_OK"`.
+    pub fn verdict(&self) -> Option<&'static str> {
+        match self.prog_type {
+            ProgType::Xdp => xdp::name(self.retval()),
+            ProgType::SchedCls | ProgType::SchedAct => tc::name(self.retval() as i32),
+            _ => None,
+        }
+    }
+}
+
+impl Kernel {
+    /// Runs a program.
+    ///
+    /// # Errors
+    /// The program faulted, with a report; or there is nothing to run: no such program or CPU, a context that does not
+    /// go with the type, no room.
+    pub fn run(&mut self, fd: Fd, mut run: Run<'_>) -> Result<Ran, RunError> {
+        let id = self
+            .core
+            .prog_of(fd)
+            .map_err(|errno| RunError::BadInput(format!("fd {fd} is no program ({errno})")))?;
+        let Some(prog) = self.core.objects.prog(id) else {
+            return Err(RunError::BadInput(format!("fd {fd} is no program")));
+        };
+        let (program, info) = (prog.program.clone(), prog.info.clone());
+        let stack = self.stack(run.cpu)?;
+        let mut prepared = self.prepare(&info, &run)?;
+        self.core.objects.retain(id);
+        let ran = self.run_all(&program, &info, stack, &mut run, &mut prepared);
+        self.finish(id, prepared);
+        ran
+    }
+
+    /// The stack of a CPU.
+    pub(crate) fn stack(&mut self, cpu: u32) -> Result<Stack, RunError> {
+        let count = self.stacks.len();
+        let Some(stack) = self.stacks.get_mut(cpu as usize) else {
+            return Err(RunError::BadInput(format!("there is no CPU {cpu}: the machine has {count}")));
+        };
+        if let Some(stack) = *stack {
+            return Ok(stack);
+        }
+        let made = Stack::new(&self.memory).map_err(no_memory)?;
+        Ok(*stack.insert(made))
+    }
+
+    fn run_all(
+        &mut self,
+        program: &Arc<Program>,
+        info: &ProgInfo,
+        stack: Stack,
+        run: &mut Run<'_>,
+        prepared: &mut Prepared,
+    ) -> Result<Ran, RunError> {
+        for turn in 1.. {
+            let machine = self.run_once(program, stack, run)?;
+            if turn >= run.repeat {
+                return Ok(self.ran(&machine, info));
+            }
+            if !run.carry_over {
+                self.reset(run, prepared);
+            }
+            self.core.now.redirect = None;
+        }
+        Err(RunError::BadInput("a run of no turns".to_owned()))
+    }
+
+    fn run_once(
+        &mut self,
+        program: &Arc<Program>,
+        stack: Stack,
+        run: &mut Run<'_>,
+    ) -> Result<Machine, RunError> {
+        let r1 = self.core.now.ctx.addr;
+        let mut machine = Machine::new(program.clone(), stack, [r1, 0, 0, 0, 0], self.core.seed);
+        machine.set_budget(Some(run.budget.unwrap_or(self.core.budget)));
+        let exit = match run.hook.as_deref_mut() {
+            Some(hook) => machine.run_with(&self.memory, &mut self.core, hook),
+            None => machine.run(&self.memory, &mut self.core),
+        };
+        self.core.free_scratch(&self.memory);
+        match exit {
+            Exit::Return(_) => Ok(machine),
+            Exit::Fault(trap) => Err(RunError::Fault(Box::new(self.core.report(&trap, &machine)))),
+        }
+    }
+
+    fn ran(&self, machine: &Machine, info: &ProgInfo) -> Ran {
+        let now = &self.core.now;
+        let (meta_out, packet_out) = match now.frame {
+            Some(frame) => {
+                let (meta, packet) = frame.bytes(&self.memory);
+                (meta, Some(packet))
+            }
+            None => (Vec::new(), None),
+        };
+        Ran {
+            r0: machine.result().unwrap_or(0),
+            prog_type: info.prog_type,
+            insns: machine.insns(),
+            charges: machine.charges(),
+            packet_out,
+            meta_out,
+            ctx_out: now.ctx.bytes(&self.memory),
+            redirect: now.redirect,
+        }
+    }
+}
+
+/// What has to be given back after a run.
+#[derive(Default)]
+struct Prepared {
+    /// A context of plain bytes, and those bytes.
+    plain: Option<(Area, Vec<u8>)>,
+}
+
+/// Setting a context up, and taking it down.
+impl Kernel {
+    fn prepare(&mut self, info: &ProgInfo, run: &Run<'_>) -> Result<Prepared, RunError> {
+        let (prog_type, attach) = (info.prog_type, AttachType::from_u32(info.expected_attach_type));
+        if !run.ctx.fits(prog_type) {
+            return Err(misfit(&run.ctx, prog_type));
+        }
+        self.core.now = Invocation {
+            cpu: run.cpu,
+            prog_type: Some(prog_type),
+            cookie: run.cookie,
+            ..Invocation::default()
+        };
+        let mut prepared = Prepared::default();
+        match &run.ctx {
+            Context::None => {}
+            Context::Packet(packet) => {
+                let kind = PacketKind::of(prog_type).ok_or_else(|| misfit(&run.ctx, prog_type))?;
+                let area = self.area(prog_type, attach)?;
+                let frame = Frame::new(&self.memory, kind, packet, area).map_err(|error| match error {
+                    FrameError::BadInput(text) => RunError::BadInput(text),
+                    FrameError::NoMemory(error) => no_memory(error),
+                })?;
+                self.core.now.ctx = area;
+                self.core.now.frame = Some(frame);
+            }
+            Context::Regs(regs) => {
+                self.core.now.probed = Some(Probed { ip: regs.rip, user: regs.is_user() });
+                prepared.plain = Some(self.plain("pt_regs", regs.to_bytes(), Rights::RO)?);
+            }
+            Context::Raw(args) => {
+                let bytes = args.iter().flat_map(|it| it.to_le_bytes()).collect();
+                prepared.plain = Some(self.plain("arguments", bytes, Rights::RO)?);
+            }
+            Context::Record(bytes) => {
+                prepared.plain = Some(self.plain("tracepoint record", bytes.clone(), Rights::RO)?);
+            }
+            Context::Bytes(bytes) => {
+                prepared.plain = Some(self.plain("context", bytes.clone(), Rights::RW)?);
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn plain(&mut self, name: &str, bytes: Vec<u8>, rights: Rights) -> Result<(Area, Vec<u8>), RunError> {
+        let area = Area::plain(&self.memory, name, &bytes, rights).map_err(no_memory)?;
+        self.core.now.ctx = area;
+        Ok((area, bytes))
+    }
+
+    /// The context struct of a program type, made once.
+    fn area(&mut self, prog_type: ProgType, attach: Option<AttachType>) -> Result<Area, RunError> {
+        let layout = ctx::context(prog_type, attach)
+            .ok_or_else(|| RunError::NotEmulated(format!("the context of {} programs", prog_type.name())))?;
+        let known = self.areas.iter().find(|it| std::ptr::eq(it.0, layout));
+        if let Some(&(_, area)) = known {
+            return Ok(area);
+        }
+        let area = Area::of(&self.memory, layout).map_err(no_memory)?;
+        self.areas.push((layout, area));
+        Ok(area)
+    }
+
+    /// Makes context and packet what they were before the first run.
+    fn reset(&mut self, run: &Run<'_>, prepared: &Prepared) {
+        if let Some((area, bytes)) = &prepared.plain {
+            area.fill(&self.memory, bytes);
+        }
+        if let (Some(frame), Context::Packet(packet)) = (self.core.now.frame, &run.ctx) {
+            self.core.now.frame = Some(frame.reset(&self.memory, packet));
+        }
+    }
+
+    fn finish(&mut self, id: ObjRef, prepared: Prepared) {
+        if let Some((area, _)) = prepared.plain {
+            area.free(&self.memory);
+        }
+        if let Some(frame) = self.core.now.frame.take() {
+            frame.free(&self.memory);
+        }
+        self.core.now = Invocation::default();
+        self.core.objects.release(id);
+        self.core.sweep(&self.memory);
+    }
+}
+
+fn misfit(ctx: &Context, prog_type: ProgType) -> RunError {
+    RunError::BadInput(format!("{} is no context for {} programs", ctx.name(), prog_type.name()))
+}
+
+pub(crate) fn no_memory(error: NoMemory) -> RunError {
+    RunError::HostLimit(error.to_string())
+}

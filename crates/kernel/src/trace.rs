@@ -1,0 +1,63 @@
+//! What `bpf_trace_printk` writes: the lines of `/sys/kernel/tracing/trace_pipe`.
+
+use std::fmt;
+
+/// One line, as a program printed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceLine {
+    /// The CPU that the program ran on.
+    pub cpu: u32,
+    /// The current task's id.
+    pub pid: u32,
+    /// The current task's command name.
+    pub comm: String,
+    /// When, on the monotonic clock, in nanoseconds.
+    pub time_ns: u64,
+    /// What was printed, without the newline that `trace_pipe` adds. Bytes are kept as they were.
+    pub text: Vec<u8>,
+}
+
+impl TraceLine {
+    /// What was printed, as text; bytes that are not UTF-8 show as replacement characters.
+    pub fn message(&self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+}
+
+impl fmt::Display for TraceLine {
+    /// The line as `trace_pipe` shows it (`trace_print_context`, `kernel/trace/trace_output.c`): task, CPU, the state
+    /// of interrupts and preemption, seconds, event, text. The state is that of a program that a probe runs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usecs = (self.time_ns + 500) / 1_000;
+        write!(
+            f,
+            "{:>16}-{:<7} [{:03}] ...11 {:5}.{:06}: bpf_trace_printk: {}",
+            self.comm,
+            self.pid,
+            self.cpu,
+            usecs / 1_000_000,
+            usecs % 1_000_000,
+            self.message()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_trace_pipe() {
+        let line = TraceLine {
+            cpu: 3,
+            pid: 1234,
+            comm: "cat".to_owned(),
+            time_ns: 12_000_345_678,
+            text: b"hello 7".to_vec(),
+        };
+        assert_eq!(
+            line.to_string(),
+            "             cat-1234    [003] ...11    12.000346: bpf_trace_printk: hello 7"
+        );
+    }
+}
