@@ -119,7 +119,8 @@ impl Map {
         self.lookup_with(cx, key, 0)
     }
 
-    /// The same with flags: `BPF_F_LOCK` alone is known, and needs a spin lock in the value.
+    /// The same with flags: `BPF_F_LOCK` alone is known, and needs a spin lock in the value. `bpf(2)` looks for unknown
+    /// flags before it looks at the descriptor's access, and for the lock after it.
     ///
     /// # Errors
     /// As for [`Map::lookup_user`]; -EINVAL for the flags.
@@ -260,15 +261,16 @@ impl Map {
         with_storage!(&self.body, it => it.ring())
     }
 
-    /// Makes the map read-only for user space (`BPF_MAP_FREEZE`).
+    /// Makes the map read-only for user space (`BPF_MAP_FREEZE`). Not checked here: the descriptor's [`Access`]
+    /// (-EPERM), and writable mappings of the map's pages (-EBUSY).
     ///
     /// # Errors
-    /// -EBUSY: it is frozen already. -ENOTSUPP: values have special fields.
+    /// -ENOTSUPP: values have special fields. -EPERM: it is frozen, so no descriptor has write access any more.
     pub fn freeze(&mut self) -> Result<(), Errno> {
         if !self.spec.special.is_empty() {
             return Err(Errno::ENOTSUPP);
         }
-        if std::mem::replace(&mut self.frozen, true) { Err(Errno::EBUSY) } else { Ok(()) }
+        if std::mem::replace(&mut self.frozen, true) { Err(Errno::EPERM) } else { Ok(()) }
     }
 
     /// Whether the map was frozen.

@@ -21,6 +21,7 @@
 
 pub mod corpus;
 pub mod llvm;
+pub mod maps;
 pub mod meaning;
 pub mod numbers;
 pub mod raw;

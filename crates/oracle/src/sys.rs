@@ -7,6 +7,7 @@
 
 mod map;
 mod prog;
+mod ring;
 
 use std::io;
 use std::marker::PhantomData;
@@ -14,6 +15,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 pub use map::{Map, MapCreate};
 pub use prog::{Prog, ProgLoad, Rejected, TestRun, TestRunResult, btf_load, possible_cpus};
+pub use ring::{RingPages, pin_to_cpu};
 
 /// Commands of `bpf(2)` that are used here.
 #[derive(Clone, Copy)]
@@ -28,6 +30,7 @@ enum Cmd {
     ProgTestRun = 10,
     BtfLoad = 18,
     MapLookupAndDeleteElem = 21,
+    MapFreeze = 22,
 }
 
 impl Cmd {

@@ -163,6 +163,17 @@ impl Map {
         Ok(next)
     }
 
+    /// `BPF_MAP_FREEZE`.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    pub fn freeze(&self) -> io::Result<()> {
+        let mut attr = self.attr();
+        // SAFETY: this command follows no pointer.
+        unsafe { bpf(Cmd::MapFreeze, &mut attr)? };
+        Ok(())
+    }
+
     fn attr<'a>(&self) -> Attr<'a> {
         Attr::new().u32(0, self.raw_fd() as u32)
     }

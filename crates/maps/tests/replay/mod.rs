@@ -1,0 +1,274 @@
+//! One recorded map: commands in, answers out, with the little of `bpf(2)` that is not the map's own.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use skep_abi::flags::BPF_F_LOCK;
+use skep_abi::{Errno, MapType};
+use skep_maps::{Access, Cx, Map, MapSpec, ObjRef, Side, SpecialField, SpecialKind};
+use skep_memory::Memory;
+
+/// The file.
+#[derive(Deserialize)]
+pub(crate) struct Recording {
+    pub(crate) kernel: String,
+    pub(crate) cpus: u32,
+    pub(crate) cases: Vec<Case>,
+}
+
+/// A map and what was done to it.
+#[derive(Deserialize)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) map: Spec,
+    pub(crate) create: String,
+    pub(crate) steps: Vec<String>,
+}
+
+/// A map to create.
+#[derive(Deserialize)]
+pub(crate) struct Spec {
+    #[serde(rename = "type")]
+    pub(crate) kind: u32,
+    key: u32,
+    value: u32,
+    max: u32,
+    #[serde(default)]
+    flags: u32,
+    #[serde(default)]
+    numa: u32,
+    #[serde(default)]
+    extra: u64,
+    lock_at: Option<u32>,
+}
+
+impl Spec {
+    fn to_map_spec(&self) -> Option<MapSpec> {
+        let kind = MapType::from_u32(self.kind)?;
+        let mut spec = MapSpec::new(kind, self.key, self.value, self.max).with_flags(self.flags);
+        (spec.numa_node, spec.map_extra) = (self.numa, self.extra);
+        spec.special.extend(self.lock_at.map(|offset| SpecialField { kind: SpecialKind::SpinLock, offset }));
+        Some(spec)
+    }
+}
+
+/// A map of ours under replay.
+pub(crate) struct Replay {
+    memory: Memory,
+    map: Map,
+    access: Access,
+    cpus: u32,
+}
+
+impl Replay {
+    /// Makes the map, or says which errno it got.
+    pub(crate) fn new(case: &Case, cpus: u32) -> Result<Replay, String> {
+        let spec = case.map.to_map_spec().ok_or("EINVAL")?;
+        let access = Access::of_flags(spec.flags);
+        let memory = Memory::new().unwrap();
+        let map = Map::new(spec, &Cx::new(&memory, cpus)).map_err(|error| error.errno().to_string())?;
+        Ok(Replay { memory, map, access, cpus })
+    }
+
+    /// Runs one command.
+    pub(crate) fn step(&mut self, command: &str) -> String {
+        let words: Vec<&str> = command.split(' ').collect();
+        let (side, cpu) = words[0].split_at(1);
+        let args = Args(&words[2..]);
+        let cpu = cpu.parse().unwrap();
+        let answer =
+            if side == "u" { self.user(cpu, words[1], &args) } else { self.program(cpu, words[1], &args) };
+        answer.unwrap_or_else(|errno| errno.to_string())
+    }
+
+    fn cx(&self, cpu: u32) -> Cx<'_> {
+        Cx::new(&self.memory, self.cpus).on(cpu)
+    }
+
+    fn may_read(&self) -> Result<(), Errno> {
+        if self.map.user_access(self.access).read { Ok(()) } else { Err(Errno::EPERM) }
+    }
+
+    fn may_write(&self) -> Result<(), Errno> {
+        if self.map.user_access(self.access).write { Ok(()) } else { Err(Errno::EPERM) }
+    }
+
+    fn user(&mut self, cpu: u32, command: &str, args: &Args<'_>) -> Result<String, Errno> {
+        let cx = Cx::new(&self.memory, self.cpus).on(cpu);
+        if command == "consumer" {
+            let ring = self.map.ring().unwrap();
+            return ring.set_consumer_pos(&self.memory, args.number(0)).map(|()| "ok".to_string());
+        }
+        let (key, ok) = (args.bytes(0), || "ok".to_string());
+        let known = |flags: u64| if flags & !BPF_F_LOCK == 0 { Ok(flags) } else { Err(Errno::EINVAL) };
+        match command {
+            "lookup" => {
+                let flags = known(args.number(1))?;
+                self.may_read()?;
+                self.map.lookup_with(&cx, &key, flags).map(|value| hex(&value))
+            }
+            "held" => self.map.lookup_user(&cx, &key).map(|_| "held".to_string()),
+            "take" => {
+                let flags = known(args.number(1))?;
+                self.may_read().and(self.may_write())?;
+                self.map.take_user(&cx, &key, flags).map(|(value, _)| hex(&value))
+            }
+            "update" => {
+                self.may_write()?;
+                self.map.update(&cx, &key, &args.bytes(1), args.number(2), Side::User).map(|_| ok())
+            }
+            "delete" => {
+                self.may_write()?;
+                self.map.delete(&cx, &key, Side::User).map(|_| ok())
+            }
+            "next" => {
+                self.may_read()?;
+                self.map.next_key(args.key(0).as_deref()).map(|key| hex(&key))
+            }
+            "keys" => Ok(self.elements(cpu).keys().map(|key| hex(key)).collect::<Vec<_>>().join(" ")),
+            "walk" => {
+                let pairs = self
+                    .elements(cpu)
+                    .into_iter()
+                    .map(|(key, value)| format!("{}={}", hex(&key), hex(&value)));
+                Ok(pairs.collect::<Vec<_>>().join(" "))
+            }
+            "freeze" => {
+                if self.map.spec().special.is_empty() {
+                    self.may_write()?;
+                }
+                // The recorder had the consumer page mapped for writing.
+                if self.map.ring().is_some() {
+                    return Err(Errno::EBUSY);
+                }
+                self.map.freeze().map(|()| ok())
+            }
+            "set" => self.set(args).map(|()| ok()),
+            "pages" => Ok(self.pages()),
+            other => panic!("unknown command {other}"),
+        }
+    }
+
+    fn program(&mut self, cpu: u32, command: &str, args: &Args<'_>) -> Result<String, Errno> {
+        let cx = Cx::new(&self.memory, self.cpus).on(cpu);
+        match command {
+            "query" => {
+                return Ok((self.map.ring().unwrap().query(&self.memory, args.number(0)) as i64).to_string());
+            }
+            "records" => return Ok(self.records(args)),
+            _ => {}
+        }
+        let key = args.bytes(0);
+        let ok = |_| "ok".to_string();
+        match command {
+            "lookup" => {
+                Ok(self.map.lookup_ptr(&cx, &key)?.map_or("null".to_string(), |addr| self.seen(addr)))
+            }
+            "update" => self.map.update(&cx, &key, &args.bytes(1), args.number(2), Side::Program).map(ok),
+            "delete" => self.map.delete(&cx, &key, Side::Program).map(ok),
+            "stale" => {
+                let Some(addr) = self.map.lookup_ptr(&cx, &key)? else { return Ok("null".to_string()) };
+                let _ = self.map.update(&cx, &key, &args.bytes(1), 0, Side::Program);
+                Ok(self.seen(addr))
+            }
+            "reuse" => {
+                let Some(addr) = self.map.lookup_ptr(&cx, &key)? else { return Ok("null".to_string()) };
+                let _ = self.map.delete(&cx, &key, Side::Program);
+                let _ = self.map.update(&cx, &args.bytes(1), &args.bytes(2), 0, Side::Program);
+                Ok(self.seen(addr))
+            }
+            "output" => {
+                self.map.ring().unwrap().output(&self.memory, &key, args.number(1)).map(|_| "ok".to_string())
+            }
+            other => panic!("unknown command {other}"),
+        }
+    }
+
+    /// What a program reads through a pointer to a value.
+    fn seen(&self, addr: u64) -> String {
+        let mut value = vec![0; self.map.value_len(Side::Program)];
+        self.memory.read(addr, &mut value).unwrap();
+        hex(&value)
+    }
+
+    fn elements(&self, cpu: u32) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut key = None;
+        while let Some(next) = self.may_read().and_then(|()| self.map.next_key(key.as_deref())).ok() {
+            let value = self.map.lookup_user(&self.cx(cpu), &next).unwrap_or_default();
+            assert!(found.insert(next.clone(), value).is_none(), "a walk saw {} twice", hex(&next));
+            key = Some(next);
+        }
+        found
+    }
+
+    fn set(&mut self, args: &Args<'_>) -> Result<(), Errno> {
+        self.may_write()?;
+        let index = u32::from_le_bytes(args.bytes(0).try_into().unwrap());
+        self.map.check_set(index, args.number(2))?;
+        if args.0[1] == "bad" {
+            return Err(Errno::EBADF);
+        }
+        self.map.set_object(index, ObjRef(7), args.number(2)).map(drop)
+    }
+
+    /// As the recorded program does: all are reserved and filled before the first is committed.
+    fn records(&self, args: &Args<'_>) -> String {
+        let ring = self.map.ring().unwrap();
+        let commit = |addr, discard| assert!(ring.commit(&self.memory, addr, 0, discard).is_ok());
+        let mut reserved = Vec::new();
+        for (at, size) in args.0[0].split(',').enumerate() {
+            let size: usize = size.parse().unwrap();
+            let Ok(addr) = ring.reserve(&self.memory, size as u64, 0, None) else {
+                reserved.into_iter().for_each(|addr| commit(addr, true));
+                return format!("null {at}");
+            };
+            self.memory.write(addr, &vec![at as u8 + 1; size]).unwrap();
+            reserved.push(addr);
+        }
+        for end in args.0[1].split(',') {
+            let (at, end) = end.split_at(end.len() - 1);
+            commit(reserved[at.parse::<usize>().unwrap()], end == "d");
+        }
+        "ok".to_string()
+    }
+
+    fn pages(&self) -> String {
+        let ring = self.map.ring().unwrap();
+        let word = |addr| self.memory.peek_u64(addr).unwrap();
+        let producer = ring.pages() + skep_maps::PAGE_SIZE;
+        let mut text = format!("c={} p={} q={}", word(ring.pages()), word(producer), word(producer + 8));
+        let mut open = false;
+        for at in (0..ring.size()).step_by(8) {
+            let bits = word(ring.data() + at);
+            if bits != 0 {
+                text += &if open { String::new() } else { format!(" {at}:") };
+                text += &hex(&bits.to_le_bytes());
+            }
+            open = bits != 0;
+        }
+        text
+    }
+}
+
+/// The words behind a command.
+struct Args<'a>(&'a [&'a str]);
+
+impl Args<'_> {
+    fn bytes(&self, at: usize) -> Vec<u8> {
+        self.key(at).unwrap_or_default()
+    }
+
+    fn key(&self, at: usize) -> Option<Vec<u8>> {
+        let word = self.0.get(at).filter(|word| **word != "-")?;
+        Some((0..word.len() / 2).map(|i| u8::from_str_radix(&word[2 * i..2 * i + 2], 16).unwrap()).collect())
+    }
+
+    fn number(&self, at: usize) -> u64 {
+        self.0.get(at).map_or(0, |word| word.parse().unwrap())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,65 @@
+//! The sequences to record, one file for each sort of map.
+
+mod arrays;
+mod create;
+mod hashes;
+mod lru;
+mod random;
+mod rings;
+mod slots;
+
+use super::{Case, Spec};
+
+/// `BPF_MAP_TYPE_*` and `BPF_F_*` of the sequences, under shorter names.
+mod names {
+    use skep_abi::MapType;
+
+    pub(super) const HASH: u32 = MapType::Hash as u32;
+    pub(super) const ARRAY: u32 = MapType::Array as u32;
+    pub(super) const PROG_ARRAY: u32 = MapType::ProgArray as u32;
+    pub(super) const PERF_EVENT_ARRAY: u32 = MapType::PerfEventArray as u32;
+    pub(super) const PERCPU_HASH: u32 = MapType::PercpuHash as u32;
+    pub(super) const PERCPU_ARRAY: u32 = MapType::PercpuArray as u32;
+    pub(super) const LRU_HASH: u32 = MapType::LruHash as u32;
+    pub(super) const RINGBUF: u32 = MapType::Ringbuf as u32;
+    pub(super) use skep_abi::flags::{
+        BPF_F_NO_COMMON_LRU as NO_COMMON_LRU, BPF_F_NO_PREALLOC as NO_PREALLOC, BPF_F_ZERO_SEED as ZERO_SEED,
+    };
+}
+
+/// All sequences.
+pub fn cases() -> Vec<Case> {
+    [
+        create::cases(),
+        arrays::cases(),
+        hashes::cases(),
+        lru::cases(),
+        slots::cases(),
+        rings::cases(),
+        random::cases(),
+    ]
+    .concat()
+}
+
+/// A map without flags.
+fn spec(kind: u32, key: u32, value: u32, max: u32) -> Spec {
+    Spec { kind, key, value, max, ..Spec::default() }
+}
+
+/// A sequence; commands are lines of `steps`.
+fn case(name: &str, spec: Spec, steps: &str) -> Case {
+    let steps = steps.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
+    Case { name: name.to_string(), spec, steps }
+}
+
+/// A `u32` key in hexadecimal.
+fn key(number: u32) -> String {
+    super::hex(&number.to_le_bytes())
+}
+
+/// `len` bytes that start with `number`.
+fn value(number: u64, len: usize) -> String {
+    let mut bytes = number.to_le_bytes().to_vec();
+    bytes.resize(len, 0xee);
+    super::hex(&bytes)
+}

@@ -1,0 +1,101 @@
+//! Creation: every type against sizes, limits and each flag.
+
+use super::super::{Case, Spec};
+use super::names::*;
+use super::spec;
+
+/// Every type with a shape that the kernel accepts.
+const GOOD: [(&str, u32, u32, u32, u32); 8] = [
+    ("hash", HASH, 4, 8, 4),
+    ("array", ARRAY, 4, 8, 4),
+    ("prog_array", PROG_ARRAY, 4, 4, 4),
+    ("perf_event_array", PERF_EVENT_ARRAY, 4, 4, 4),
+    ("percpu_hash", PERCPU_HASH, 4, 8, 4),
+    ("percpu_array", PERCPU_ARRAY, 4, 8, 4),
+    ("lru_hash", LRU_HASH, 4, 8, 4),
+    ("ringbuf", RINGBUF, 0, 0, 4096),
+];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, kind, key, value, max) in GOOD {
+        let good = spec(kind, key, value, max);
+        let mut add = |what: &str, spec: Spec| {
+            cases.push(Case { name: format!("create {name}: {what}"), spec, steps: Vec::new() });
+        };
+        add("plain", good.clone());
+        // Bit 16 makes the kernel look at a token descriptor first; there is none.
+        for bit in (0..21).filter(|bit| *bit != 16) {
+            add(&format!("flag bit {bit}"), Spec { flags: 1 << bit, ..good.clone() });
+        }
+        for (what, flags) in [("read-only and write-only", 0x18), ("neither way for programs", 0x180)] {
+            add(what, Spec { flags, ..good.clone() });
+        }
+        for numa in [1, 64, u32::MAX] {
+            add(&format!("NUMA node {numa}"), Spec { flags: 4, numa, ..good.clone() });
+        }
+        add("a node without its flag", Spec { numa: 7, ..good.clone() });
+        add("map_extra", Spec { extra: 1, ..good.clone() });
+        for size in [0, 1, 3, 5, 8, 512, 513] {
+            add(&format!("key_size {size}"), Spec { key: size, ..good.clone() });
+        }
+        for size in [0, 1, 7, 4097, 32760, 32761, 32768, 32769] {
+            add(&format!("value_size {size}"), Spec { value: size, ..good.clone() });
+        }
+        for size in [1 << 22, i32::MAX as u32, 1 << 31, u32::MAX - 6, u32::MAX] {
+            add(
+                &format!("value_size {size}, one element"),
+                Spec { value: size, max: max.min(1), ..good.clone() },
+            );
+        }
+        for max in [0, 1, 2048, 4095, 4096, 6144, 8192, 12288, 65536] {
+            add(&format!("max_entries {max}"), Spec { max, ..good.clone() });
+        }
+    }
+    cases.extend(limits());
+    cases
+}
+
+/// Limits that one type alone has.
+fn limits() -> Vec<Case> {
+    let flagged = |kind, key, value, max, flags| Spec { flags, ..spec(kind, key, value, max) };
+    let rows = [
+        ("hash: the largest element", flagged(HASH, 8, (4 << 20) - 48 - 8 - 1, 1, NO_PREALLOC)),
+        ("hash: one byte more", flagged(HASH, 8, (4 << 20) - 48 - 8, 1, NO_PREALLOC)),
+        ("hash: key and value overflow", flagged(HASH, u32::MAX, u32::MAX, 1, NO_PREALLOC)),
+        ("hash: the most buckets and one more", flagged(HASH, 4, 4, (1 << 27) + 1, NO_PREALLOC)),
+        ("hash: 2^31 elements", flagged(HASH, 4, 4, 1 << 31, NO_PREALLOC)),
+        ("hash: 2^32 - 1 elements", flagged(HASH, 4, 4, u32::MAX, NO_PREALLOC)),
+        ("lru_hash: 2^28 elements", flagged(LRU_HASH, 4, 4, 1 << 28, 0)),
+        ("lru_hash: lists for each CPU and a node", flagged(LRU_HASH, 4, 4, 4, NO_COMMON_LRU | 4)),
+        ("lru_hash: lists for each CPU, odd", flagged(LRU_HASH, 4, 4, 3, NO_COMMON_LRU)),
+        ("lru_hash: not preallocated, nothing else right", flagged(LRU_HASH, 0, 0, 0, NO_PREALLOC)),
+        ("hash: seed 0, not preallocated", flagged(HASH, 4, 4, 4, NO_PREALLOC | ZERO_SEED)),
+        ("percpu_hash: the largest value", flagged(PERCPU_HASH, 4, 32768, 1, NO_PREALLOC)),
+        ("percpu_hash: one byte more", flagged(PERCPU_HASH, 4, 32769, 1, NO_PREALLOC)),
+        ("array: mmapable, read-only for programs", flagged(ARRAY, 4, 8, 1, 0x480)),
+        ("array: inner and mmapable", flagged(ARRAY, 4, 8, 1, 0x1400)),
+        ("perf_event_array: events stay, read-only fd", flagged(PERF_EVENT_ARRAY, 4, 4, 2, 0x808)),
+        ("ringbuf: a node", flagged(RINGBUF, 0, 0, 4096, 4)),
+        ("no type 0", spec(0, 4, 4, 4)),
+        ("no type 99", spec(99, 4, 4, 4)),
+    ];
+    let mut cases: Vec<Case> =
+        rows.map(|(name, spec)| Case { name: format!("create {name}"), spec, steps: Vec::new() }).into();
+    let locked =
+        |kind, value, lock_at, flags| Spec { lock_at: Some(lock_at), flags, ..spec(kind, 4, value, 4) };
+    for (name, kind) in
+        [("hash", HASH), ("array", ARRAY), ("percpu_hash", PERCPU_HASH), ("percpu_array", PERCPU_ARRAY)]
+    {
+        for flags in [0, 0x80, 0x100] {
+            let name = format!("create {name}: spin lock, flags {flags:#x}");
+            cases.push(Case { name, spec: locked(kind, 16, 4, flags), steps: Vec::new() });
+        }
+    }
+    cases.push(Case {
+        name: "create lru_hash: spin lock".to_string(),
+        spec: locked(LRU_HASH, 16, 4, 0),
+        steps: Vec::new(),
+    });
+    cases
+}

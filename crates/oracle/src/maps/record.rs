@@ -1,0 +1,246 @@
+//! Running a case on the real kernel.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use skep_abi::Errno;
+use skep_isa::asm::assemble;
+
+use super::programs::Programs;
+use super::{Case, Recorded, Recording, hex, spin_lock, unhex};
+use crate::sys::{Map, MapCreate, ProgLoad, RingPages, kernel_release, pin_to_cpu, possible_cpus};
+
+const RINGBUF: u32 = 27;
+
+/// Runs all cases.
+///
+/// # Errors
+/// Something failed that is not an answer of a map: a program did not load, a command has no meaning.
+pub fn record(cases: &[Case]) -> io::Result<Recording> {
+    let recorded = cases.iter().map(|case| run(case).map_err(|error| explain(case, &error)));
+    Ok(Recording {
+        kernel: kernel_release(),
+        cpus: possible_cpus()?,
+        cases: recorded.collect::<io::Result<_>>()?,
+    })
+}
+
+fn explain(case: &Case, error: &io::Error) -> io::Error {
+    io::Error::other(format!("{}: {error}", case.name))
+}
+
+fn run(case: &Case) -> io::Result<Recorded> {
+    pin_to_cpu(0)?;
+    let (created, _btf) = create(case)?;
+    let mut recorded = Recorded {
+        name: case.name.clone(),
+        map: case.spec.clone(),
+        create: answer_of(created.as_ref().map(|_| ())),
+        steps: Vec::new(),
+    };
+    let Ok(map) = created else { return Ok(recorded) };
+    let mut machine = Machine::new(case, &map)?;
+    for step in &case.steps {
+        let answer = machine.step(step).map_err(|error| io::Error::other(format!("{step}: {error}")))?;
+        recorded.steps.push(format!("{step} -> {answer}"));
+    }
+    Ok(recorded)
+}
+
+fn create(case: &Case) -> io::Result<(io::Result<Map>, Option<OwnedFd>)> {
+    let spec = &case.spec;
+    let mut create = MapCreate {
+        kind: spec.kind,
+        key_size: spec.key,
+        value_size: spec.value,
+        max_entries: spec.max,
+        flags: spec.flags,
+        numa_node: spec.numa,
+        map_extra: spec.extra,
+        ..MapCreate::default()
+    };
+    let btf = spec.lock_at.map(|at| spin_lock::load(at, spec.value)).transpose()?;
+    if let Some(btf) = &btf {
+        create.btf_fd = btf.as_raw_fd();
+        (create.btf_key_type_id, create.btf_value_type_id) = (spin_lock::KEY, spin_lock::VALUE);
+    }
+    Ok((create.create(), btf))
+}
+
+/// `ok` or the name of the errno.
+fn answer_of(result: Result<(), &io::Error>) -> String {
+    match result {
+        Ok(()) => "ok".to_string(),
+        Err(error) => errno_name(error.raw_os_error().unwrap_or(0)),
+    }
+}
+
+fn errno_name(code: i32) -> String {
+    Errno::ALL
+        .iter()
+        .find(|errno| errno.code() == code)
+        .map_or(format!("E{code}"), |errno| errno.name().to_string())
+}
+
+fn answer_bytes(result: io::Result<Vec<u8>>) -> String {
+    result.map_or_else(|error| answer_of(Err(&error)), |bytes| hex(&bytes))
+}
+
+fn answer_helper(returned: i64) -> String {
+    if returned == 0 { "ok".to_string() } else { errno_name((-returned) as i32) }
+}
+
+fn answer_seen(seen: Option<Vec<u8>>) -> String {
+    seen.map_or("null".to_string(), |bytes| hex(&bytes))
+}
+
+/// One map with everything that commands need.
+struct Machine<'m> {
+    map: &'m Map,
+    programs: Programs<'m>,
+    pages: Option<RingPages>,
+}
+
+impl<'m> Machine<'m> {
+    fn new(case: &Case, map: &'m Map) -> io::Result<Machine<'m>> {
+        let ring = case.spec.kind == RINGBUF;
+        let pages = ring.then(|| RingPages::map(map, case.spec.max as usize)).transpose()?;
+        Ok(Machine { map, programs: Programs::new(map, case.spec.value)?, pages })
+    }
+
+    fn step(&mut self, step: &str) -> io::Result<String> {
+        let words: Vec<&str> = step.split(' ').collect();
+        let (side, cpu) = words[0].split_at(1);
+        pin_to_cpu(cpu.parse().map_err(|_| io::Error::other("no CPU"))?)?;
+        let args = Args(&words[2..]);
+        match side {
+            "u" => self.user(words[1], &args),
+            _ => self.program(words[1], &args),
+        }
+    }
+
+    fn user(&mut self, command: &str, args: &Args<'_>) -> io::Result<String> {
+        let map = self.map;
+        Ok(match command {
+            "lookup" => answer_bytes(map.lookup(&args.bytes(0), args.number(1))),
+            "take" => answer_bytes(map.lookup_and_delete(&args.bytes(0), args.number(1))),
+            "update" => {
+                answer_of(map.update(&args.bytes(0), &args.bytes(1), args.number(2)).as_ref().map(|_| ()))
+            }
+            "delete" => answer_of(map.delete(&args.bytes(0)).as_ref().map(|_| ())),
+            "next" => answer_bytes(map.next_key(args.key(0).as_deref())),
+            "keys" => self.elements()?.keys().map(|key| hex(key)).collect::<Vec<_>>().join(" "),
+            "walk" => {
+                let pairs =
+                    self.elements()?.into_iter().map(|(key, value)| format!("{}={}", hex(&key), hex(&value)));
+                pairs.collect::<Vec<_>>().join(" ")
+            }
+            "freeze" => answer_of(map.freeze().as_ref().map(|_| ())),
+            "set" => self.set(args)?,
+            "held" => match map.lookup(&args.bytes(0), 0) {
+                Ok(_) => "held".to_string(),
+                Err(error) => answer_of(Err(&error)),
+            },
+            "consumer" => {
+                self.pages()?.set_consumer(args.number(0));
+                "ok".to_string()
+            }
+            "pages" => show_pages(self.pages()?),
+            other => return Err(io::Error::other(format!("user space has no {other}"))),
+        })
+    }
+
+    fn program(&mut self, command: &str, args: &Args<'_>) -> io::Result<String> {
+        let programs = &mut self.programs;
+        Ok(match command {
+            "lookup" => answer_seen(programs.lookup(&args.bytes(0))?),
+            "update" => answer_helper(programs.update(&args.bytes(0), &args.bytes(1), args.number(2))?),
+            "delete" => answer_helper(programs.delete(&args.bytes(0))?),
+            "stale" => answer_seen(programs.stale(&args.bytes(0), &args.bytes(1))?),
+            "reuse" => answer_seen(programs.reuse(&args.bytes(0), &args.bytes(1), &args.bytes(2))?),
+            "output" => answer_helper(programs.output(&args.bytes(0), args.number(1))?),
+            "query" => programs.query(args.number(0))?.to_string(),
+            "records" => match programs.records(&args.sizes(0), &args.ends(1))? {
+                -1 => "ok".to_string(),
+                at => format!("null {at}"),
+            },
+            other => return Err(io::Error::other(format!("programs have no {other}"))),
+        })
+    }
+
+    fn pages(&self) -> io::Result<&RingPages> {
+        self.pages.as_ref().ok_or_else(|| io::Error::other("no ring buffer"))
+    }
+
+    /// Every key with its value, found by walking.
+    fn elements(&self) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let mut key = None;
+        while let Ok(next) = self.map.next_key(key.as_deref()) {
+            found.insert(next.clone(), self.map.lookup(&next, 0).unwrap_or_default());
+            key = Some(next);
+        }
+        Ok(found)
+    }
+
+    /// Stores a descriptor: of a program, or one that is not open.
+    fn set(&self, args: &Args<'_>) -> io::Result<String> {
+        let insns = assemble("r0 = 0\nexit\n").map_err(io::Error::other)?;
+        let load = ProgLoad { prog_type: 1, insns: &insns, license: "GPL", ..ProgLoad::default() };
+        let prog = load.load().map_err(io::Error::other)?;
+        let fd = if args.0[1] == "prog" { prog.raw_fd() } else { 9999 };
+        let result = self.map.update(&args.bytes(0), &fd.to_ne_bytes(), args.number(2));
+        Ok(answer_of(result.as_ref().map(|_| ())))
+    }
+}
+
+/// Positions, and each run of 8-byte words that are not all zero.
+fn show_pages(pages: &RingPages) -> String {
+    let [consumer, producer, pending] = pages.positions();
+    let mut text = format!("c={consumer} p={producer} q={pending}");
+    let mut open = false;
+    for (at, word) in pages.data().chunks(8).enumerate() {
+        let zero = word.iter().all(|&byte| byte == 0);
+        if !zero && !open {
+            text += &format!(" {}:", 8 * at);
+        }
+        if !zero {
+            text += &hex(word);
+        }
+        open = !zero;
+    }
+    text
+}
+
+/// The words behind a command.
+struct Args<'a>(&'a [&'a str]);
+
+impl Args<'_> {
+    fn bytes(&self, at: usize) -> Vec<u8> {
+        self.key(at).unwrap_or_default()
+    }
+
+    fn key(&self, at: usize) -> Option<Vec<u8>> {
+        self.0.get(at).filter(|word| **word != "-").map(|word| unhex(word))
+    }
+
+    fn number(&self, at: usize) -> u64 {
+        self.0.get(at).and_then(|word| word.parse().ok()).unwrap_or(0)
+    }
+
+    fn sizes(&self, at: usize) -> Vec<u32> {
+        self.0
+            .get(at)
+            .map(|word| word.split(',').filter_map(|size| size.parse().ok()).collect())
+            .unwrap_or_default()
+    }
+
+    fn ends(&self, at: usize) -> Vec<(usize, bool)> {
+        let one = |word: &str| {
+            let (index, end) = word.split_at(word.len() - 1);
+            Some((index.parse().ok()?, end == "d"))
+        };
+        self.0.get(at).map(|word| word.split(',').filter_map(one).collect()).unwrap_or_default()
+    }
+}
