@@ -8,6 +8,7 @@ use skep_abi::flags::{
 };
 use skep_memory::Memory;
 
+use crate::backing::Backing;
 use crate::cursor::{Cursor, Item, Key};
 use crate::handle::Displaced;
 use crate::rules::{self, ACCESS, invalid};
@@ -61,10 +62,16 @@ struct Elements {
 }
 
 impl Elements {
-    fn create(spec: &MapSpec, memory: &Memory, copies: u32) -> Result<Elements, CreateError> {
+    fn create(
+        spec: &MapSpec,
+        memory: &Memory,
+        copies: u32,
+        backing: Backing<'_>,
+    ) -> Result<Elements, CreateError> {
         let values = Values::of(spec);
         let count = u64::from(spec.max_entries) * u64::from(copies);
-        let base = Request::of(spec).alloc(memory, &values, count).map_err(|why| no_room(spec, &why))?;
+        let base = backing.array(memory, &Request::of(spec), &values, count);
+        let base = base.map_err(|why| no_room(spec, &why))?;
         Ok(Elements { base, entries: spec.max_entries, values })
     }
 
@@ -129,8 +136,12 @@ impl Storage for Array {
         check_array(spec)
     }
 
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<Array, CreateError> {
-        Ok(Array { elements: Elements::create(spec, cx.memory, 1)? })
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<Array, CreateError> {
+        Ok(Array { elements: Elements::create(spec, cx.memory, 1, backing)? })
+    }
+
+    fn mappable(spec: &MapSpec) -> bool {
+        spec.has(BPF_F_MMAPABLE)
     }
 
     #[inline]
@@ -204,8 +215,8 @@ impl Storage for PercpuArray {
         check_array(spec)
     }
 
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<PercpuArray, CreateError> {
-        Ok(PercpuArray { elements: Elements::create(spec, cx.memory, cx.cpus)?, cpus: cx.cpus })
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<PercpuArray, CreateError> {
+        Ok(PercpuArray { elements: Elements::create(spec, cx.memory, cx.cpus, backing)?, cpus: cx.cpus })
     }
 
     #[inline]

@@ -31,6 +31,7 @@
 //! is a [`Cursor`]. Adding a map type is one file and one row of the table in `storage.rs`.
 
 mod array;
+mod backing;
 mod cursor;
 mod handle;
 mod hash;

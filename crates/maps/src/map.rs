@@ -4,6 +4,7 @@ use skep_abi::Errno;
 use skep_abi::flags::{BPF_F_LOCK, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY};
 use skep_memory::Memory;
 
+use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::{Displaced, ObjRef};
 use crate::ringbuf::RingBuffer;
@@ -35,6 +36,7 @@ impl Access {
 ///
 /// What an operation takes out of a map comes back as [`Displaced`]. When an operation fails after it displaced
 /// something (an LRU map evicts first), that comes with the next operation that succeeds.
+#[derive(Clone, Debug)]
 pub struct Map {
     spec: MapSpec,
     body: Body,
@@ -48,13 +50,34 @@ impl Map {
     ///
     /// # Errors
     /// What the kernel answers to such a spec; a type that is not emulated; no room in the address space (-ENOMEM).
-    pub fn new(mut spec: MapSpec, cx: &Cx<'_>) -> Result<Map, CreateError> {
+    pub fn new(spec: MapSpec, cx: &Cx<'_>) -> Result<Map, CreateError> {
+        Map::create(spec, cx, Backing::default())
+    }
+
+    /// Makes a map over pages that other mappings see too: an ARRAY with `BPF_F_MMAPABLE`, whose values begin with the
+    /// pages, or a ring buffer, which takes exactly its two position pages and its data.
+    ///
+    /// # Errors
+    /// As for [`Map::new`]; -EINVAL for a map that user space could not `mmap`.
+    #[cfg(all(unix, not(skep_portable_memory)))]
+    pub fn with_pages(
+        spec: MapSpec,
+        cx: &Cx<'_>,
+        pages: skep_memory::HostPages<'_>,
+    ) -> Result<Map, CreateError> {
+        if !Body::mappable(&spec) {
+            return Err(rules::invalid(format!("user space cannot map a {} map like this one", spec.kind)));
+        }
+        Map::create(spec, cx, Backing { pages: Some(pages) })
+    }
+
+    fn create(mut spec: MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<Map, CreateError> {
         rules::before_type(&spec)?;
         Body::check(&spec)?;
         let cpus = cx.cpus.max(1);
         let cx = Cx { cpu: cx.cpu.min(cpus - 1), cpus, ..*cx };
         rules::special_fields(&spec)?;
-        let body = Body::create(&mut spec, &cx)?;
+        let body = Body::create(&mut spec, &cx, backing)?;
         spec.flags &= !(BPF_F_RDONLY | BPF_F_WRONLY);
         Ok(Map { spec, body, cpus, frozen: false, owed: Displaced::NONE })
     }

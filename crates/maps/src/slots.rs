@@ -8,6 +8,7 @@ use skep_abi::{Errno, MapType};
 use skep_memory::Memory;
 
 use crate::array::{check_array, index_of, next_index};
+use crate::backing::Backing;
 use crate::handle::{Displaced, ObjRef};
 use crate::rules::invalid;
 use crate::spec::{CreateError, MapSpec};
@@ -98,7 +99,7 @@ impl Storage for Slots {
         check_array(spec)
     }
 
-    fn create(spec: &mut MapSpec, _cx: &Cx<'_>) -> Result<Slots, CreateError> {
+    fn create(spec: &mut MapSpec, _cx: &Cx<'_>, _backing: Backing<'_>) -> Result<Slots, CreateError> {
         if spec.max_entries > SLOTS_MAX {
             let text = format!("{} map {:?}: at most {SLOTS_MAX} slots are emulated", spec.kind, spec.name);
             return Err(CreateError::no_room(text));

@@ -161,7 +161,8 @@ impl CreateError {
         CreateError { errno: Errno::EINVAL, class: CreateClass::NotEmulated, reason }
     }
 
-    pub(crate) fn no_room(reason: impl Into<String>) -> CreateError {
+    /// There is no room for a map, for a reason that the caller knows: -ENOMEM, the host's limit.
+    pub fn no_room(reason: impl Into<String>) -> CreateError {
         CreateError { errno: Errno::ENOMEM, class: CreateClass::HostLimit, reason: reason.into() }
     }
 

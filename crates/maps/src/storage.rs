@@ -6,6 +6,7 @@ use skep_abi::{Errno, MapType};
 use skep_memory::Memory;
 
 use crate::array::{Array, PercpuArray};
+use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::Displaced;
 use crate::hash::{Hash, LruHash, PercpuHash};
@@ -14,7 +15,7 @@ use crate::slots::Slots;
 use crate::spec::{CreateError, MapSpec};
 
 /// Where and for whom an operation runs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cx<'a> {
     /// The simulated address space that holds the values.
     pub memory: &'a Memory,
@@ -53,7 +54,12 @@ pub(crate) trait Storage: Sized {
     fn check(spec: &MapSpec) -> Result<(), CreateError>;
 
     /// Makes the map. May round `max_entries` of the spec.
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<Self, CreateError>;
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<Self, CreateError>;
+
+    /// Whether user space can map the bytes of such a map, so that they may come from outside.
+    fn mappable(_spec: &MapSpec) -> bool {
+        false
+    }
 
     /// Whether the user side of a value covers every CPU.
     const PERCPU: bool = false;
@@ -126,6 +132,7 @@ macro_rules! map_types {
         pub const EMULATED: &[MapType] = &[ $( MapType::$kind, )* ];
 
         /// The storage of one map.
+        #[derive(Clone, Debug)]
         pub(crate) enum Body { $( $kind($storage), )* }
 
         impl Body {
@@ -136,10 +143,17 @@ macro_rules! map_types {
                 }
             }
 
-            pub(crate) fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<Body, CreateError> {
+            pub(crate) fn create(spec: &mut MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<Body, CreateError> {
                 match spec.kind {
-                    $( MapType::$kind => <$storage as Storage>::create(spec, cx).map(Body::$kind), )*
+                    $( MapType::$kind => <$storage as Storage>::create(spec, cx, backing).map(Body::$kind), )*
                     other => Err(CreateError::not_emulated(other)),
+                }
+            }
+
+            pub(crate) fn mappable(spec: &MapSpec) -> bool {
+                match spec.kind {
+                    $( MapType::$kind => <$storage as Storage>::mappable(spec), )*
+                    _ => false,
                 }
             }
 

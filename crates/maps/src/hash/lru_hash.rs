@@ -6,6 +6,7 @@ use skep_memory::Memory;
 
 use super::core::{Core, check, check_flags};
 use super::lru::Lru;
+use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::Displaced;
 use crate::spec::{CreateError, MapSpec};
@@ -63,7 +64,7 @@ impl Storage for LruHash {
         check(spec)
     }
 
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<LruHash, CreateError> {
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<LruHash, CreateError> {
         let percpu = spec.has(BPF_F_NO_COMMON_LRU);
         if percpu {
             // Every CPU's list has the same length. No more than 2^28 elements get here, so this does not overflow.

@@ -6,6 +6,7 @@ use skep_memory::Memory;
 
 use super::core::{Core, check, check_flags};
 use super::free_list::FreeList;
+use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::Displaced;
 use crate::spec::{CreateError, MapSpec};
@@ -74,7 +75,7 @@ impl Storage for PercpuHash {
         check(spec)
     }
 
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<PercpuHash, CreateError> {
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<PercpuHash, CreateError> {
         let max_entries = spec.max_entries;
         let core = Core::new(spec, cx, max_entries.into(), cx.cpus);
         let free = if spec.has(BPF_F_NO_PREALLOC) {

@@ -7,6 +7,7 @@ use skep_memory::Memory;
 use super::core::{Core, check, check_flags};
 use super::free_list::FreeList;
 use super::index::Element;
+use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::Displaced;
 use crate::spec::{CreateError, MapSpec};
@@ -67,7 +68,7 @@ impl Storage for Hash {
         check(spec)
     }
 
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<Hash, CreateError> {
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<Hash, CreateError> {
         let max_entries = spec.max_entries;
         let slots = u64::from(max_entries) + u64::from(cx.cpus);
         let core = Core::new(spec, cx, slots, 1);

@@ -18,10 +18,11 @@ use skep_abi::flags::{
     BPF_F_NUMA_NODE, BPF_RB_AVAIL_DATA, BPF_RB_CONS_POS, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP,
     BPF_RB_PROD_POS, BPF_RB_RING_SIZE,
 };
-use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights, Site};
+use skep_memory::{Memory, ObjectKind, Origin, Rights, Site};
 
 pub use consumer::Head;
 
+use crate::backing::{Backing, RingPages};
 use crate::handle::Displaced;
 use crate::rules::{self, invalid};
 use crate::spec::{CreateError, MapSpec};
@@ -59,6 +60,8 @@ pub struct RingBuffer {
     base: u64,
     /// Bytes of data, a power of two.
     size: u64,
+    /// Whether the data behind the end is the same memory as that at the start. Otherwise it is copied.
+    mirrored: bool,
     /// Addresses of the records that are reserved and not committed.
     reserved: RefCell<Vec<u64>>,
     name: String,
@@ -140,7 +143,7 @@ impl RingBuffer {
     fn copy_overhang(&self, memory: &Memory, header: u64, size: u64, way: Wrap) -> Result<(), Errno> {
         let end = self.data() + self.size;
         let over = (header + HEADER_SIZE + size).saturating_sub(end);
-        if over == 0 {
+        if over == 0 || self.mirrored {
             return Ok(());
         }
         let (from, to) = if way == Wrap::Out { (self.data(), end) } else { (end, self.data()) };
@@ -268,13 +271,16 @@ impl Storage for RingBuffer {
         Ok(())
     }
 
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>) -> Result<RingBuffer, CreateError> {
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<RingBuffer, CreateError> {
         let size = u64::from(spec.max_entries);
-        let bytes = (2 * PAGE_SIZE + 2 * size) as usize;
         let origin = Origin::new(ObjectKind::Ring, spec.name.as_str());
-        let base = cx.memory.alloc(Arena::Pages, bytes, PAGE_SIZE as usize, Rights::NONE, origin);
-        let base = base.map_err(|why| no_room(spec, &why))?;
-        Ok(RingBuffer { base, size, reserved: RefCell::default(), name: spec.name.clone() })
+        let pages = backing.ring(cx.memory, 2 * PAGE_SIZE as usize, size as usize, origin);
+        let RingPages { base, mirrored } = pages.map_err(|why| no_room(spec, &why))?;
+        Ok(RingBuffer { base, size, mirrored, reserved: RefCell::default(), name: spec.name.clone() })
+    }
+
+    fn mappable(_spec: &MapSpec) -> bool {
+        true
     }
 
     fn lookup(&self, _cx: &Cx<'_>, _key: &[u8], _cpu: u32) -> Result<Option<u64>, Errno> {

@@ -194,7 +194,7 @@ impl Replay {
     fn elements(&self, cpu: u32) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut found = BTreeMap::new();
         let mut key = None;
-        while let Some(next) = self.may_read().and_then(|()| self.map.next_key(key.as_deref())).ok() {
+        while let Ok(next) = self.may_read().and_then(|()| self.map.next_key(key.as_deref())) {
             let value = self.map.lookup_user(&self.cx(cpu), &next).unwrap_or_default();
             assert!(found.insert(next.clone(), value).is_none(), "a walk saw {} twice", hex(&next));
             key = Some(next);

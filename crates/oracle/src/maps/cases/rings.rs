@@ -142,7 +142,8 @@ fn mixed(seed: u64) -> Case {
             (0..=random.below(3)).map(|_| 8 * random.below(if seed < 3 { 8 } else { 100 })).collect();
         let mut order: Vec<usize> = (0..sizes.len()).collect();
         order.rotate_left(random.below(sizes.len() as u64) as usize);
-        let end = |at: &usize| format!("{at}{}", if (round + *at as u64) % 3 == 0 { "d" } else { "s" });
+        let end =
+            |at: &usize| format!("{at}{}", if (round + *at as u64).is_multiple_of(3) { "d" } else { "s" });
         let list = |words: Vec<String>| words.join(",");
         let sizes_text = list(sizes.iter().map(u64::to_string).collect());
         steps.push(format!("p0 records {sizes_text} {}", list(order.iter().map(end).collect())));
