@@ -1,6 +1,6 @@
 //! Numbers of any width at any bit of a buffer, little-endian.
 
-/// Reads `len` bits (at most 128) from bit `at`. `None` if they are not all there.
+/// Reads `len` bits from bit `at`. `None` if they are not all there, or more than 128.
 pub(crate) fn read(bytes: &[u8], at: u64, len: u32) -> Option<u128> {
     if len == 0 {
         return Some(0);
@@ -18,8 +18,8 @@ pub(crate) fn read(bytes: &[u8], at: u64, len: u32) -> Option<u128> {
     Some(value & mask(len))
 }
 
-/// Writes the lowest `len` bits (at most 128) of `value` to bit `at`; all others stay. `None`, and nothing is
-/// written, if they are not all there.
+/// Writes the lowest `len` bits of `value` to bit `at`; all others stay. `None`, and nothing is written, if they
+/// are not all there, or more than 128.
 pub(crate) fn write(bytes: &mut [u8], at: u64, len: u32, value: u128) -> Option<()> {
     if len == 0 {
         return Some(());
@@ -43,6 +43,9 @@ fn byte_of(number: u128, index: usize, shift: u32) -> u8 {
 
 /// The bytes that hold the bits, and where the first bit is in them.
 fn span(have: usize, at: u64, len: u32) -> Option<(std::ops::Range<usize>, u32)> {
+    if len > 128 {
+        return None;
+    }
     let end = at.checked_add(len.into())?.div_ceil(8);
     let end = usize::try_from(end).ok().filter(|end| *end <= have)?;
     Some(((at / 8) as usize..end, (at % 8) as u32))

@@ -89,6 +89,14 @@ pub enum Reason {
         /// The member's index in it.
         member: usize,
     },
+    /// A member at or of bits that its type cannot have: a bit-field wider than its type or of a type that is
+    /// neither integer nor enumeration, or anything else that does not start at a byte.
+    BitField {
+        /// The structure.
+        id: TypeId,
+        /// The member's index in it.
+        member: usize,
+    },
     /// More types or string bytes, with the base's, than a 32-bit number can count.
     TooMuch,
     /// A `.BTF.ext` record size that is too small or not a multiple of 4.
@@ -117,10 +125,10 @@ impl fmt::Display for Reason {
             Reason::HeaderLength(found) => write!(f, "header length {found} is wrong"),
             Reason::UnknownHeader => write!(f, "the header has a longer form that is not known"),
             Reason::OutOfSection { part, offset, len } => {
-                write!(f, "{part} ({len} bytes at {offset} behind the header) is outside of the section")
+                write!(f, "the {part} ({len} bytes at {offset} behind the header) is outside of the section")
             }
             Reason::Misaligned { part, value } => {
-                write!(f, "{part} is at or of {value}, not a multiple of 4")
+                write!(f, "offset or length {value} of the {part} is not a multiple of 4")
             }
             Reason::Truncated { wanted, left } => write!(f, "{wanted} bytes wanted, {left} left"),
             Reason::StringTable => write!(f, "the string table must begin and end with a NUL byte"),
@@ -135,6 +143,9 @@ impl fmt::Display for Reason {
             Reason::TooDeep(id) => write!(f, "type {id} contains others more than 64 deep"),
             Reason::MemberOutside { id, member } => {
                 write!(f, "member {member} of type {id} reaches past the end of it")
+            }
+            Reason::BitField { id, member } => {
+                write!(f, "member {member} of type {id} is at or of bits that its type cannot have")
             }
             Reason::TooMuch => write!(f, "more types or string bytes than a 32-bit number counts"),
             Reason::RecordSize(found) => write!(f, "record size {found} is wrong"),

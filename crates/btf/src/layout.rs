@@ -144,8 +144,13 @@ impl Pass<'_> {
         let (mut align, mut depth, mut packed) = (1, 0, false);
         for (index, member) in c.members.iter().enumerate() {
             let layout = self.visit(member.type_id, above)?;
-            if !self.member_fits(c, member, &layout) {
-                return Err((id, Reason::MemberOutside { id, member: index }));
+            let fail = |reason| Err((id, reason));
+            match self.member_bits(c.kflag, member, &layout) {
+                None => return fail(Reason::BitField { id, member: index }),
+                Some(bits) if u64::from(member.bit_offset).saturating_add(bits) > u64::from(c.size) * 8 => {
+                    return fail(Reason::MemberOutside { id, member: index });
+                }
+                Some(_) => {}
             }
             depth = depth.max(layout.depth + 1);
             align = align.max(layout.align);
@@ -158,23 +163,23 @@ impl Pass<'_> {
         Ok(Layout { size: Size::Bytes(c.size.into()), align, depth, resolved: id })
     }
 
-    fn member_fits(&self, c: &Composite, member: &Member, layout: &Layout) -> bool {
-        let bits = match (member.bit_size, layout.size) {
-            (0, Size::Bytes(bytes)) => match self.btf.type_by_id(layout.resolved).map(|t| &t.def) {
-                // An integer of the old encoding: its own bits count, not its storage.
-                Some(Def::Int(int)) if u64::from(int.bits) < bytes * 8 => {
-                    u64::from(int.bits) + u64::from(int.offset)
-                }
-                _ => match bytes.checked_mul(8) {
-                    Some(bits) => bits,
-                    None => return false,
-                },
-            },
-            (0, Size::None) => 0,
-            (0, Size::TooLarge) => return false,
-            (bits, _) => bits.into(),
+    /// How many bits a member takes; `None` if it is at or of bits that its type cannot have (the kernel's
+    /// `btf_*_check_member` and `btf_*_check_kflag_member`).
+    fn member_bits(&self, kflag: bool, member: &Member, layout: &Layout) -> Option<u64> {
+        let whole = match layout.size {
+            Size::None => 0,
+            Size::Bytes(bytes) => bytes.saturating_mul(8),
+            Size::TooLarge => u64::MAX,
         };
-        u64::from(member.bit_offset).saturating_add(bits) <= u64::from(c.size) * 8
+        let aligned = member.bit_offset.is_multiple_of(8);
+        let bits = u64::from(member.bit_size);
+        match self.btf.type_by_id(layout.resolved).map(|ty| &ty.def) {
+            // The old encoding: the integer's own bits count, not its storage.
+            Some(Def::Int(int)) if !kflag => Some(u64::from(int.bits) + u64::from(int.offset)),
+            Some(Def::Int(int)) if bits != 0 => (bits <= int.bits.into()).then_some(bits),
+            Some(Def::Enum(_) | Def::Enum64(_)) if bits != 0 => (bits <= whole).then_some(bits),
+            _ => (aligned && bits == 0).then_some(whole),
+        }
     }
 }
 

@@ -50,10 +50,7 @@ impl Writer<'_> {
                 Def::Volatile(_) => self.out.push_str(" volatile"),
                 Def::Const(_) => self.out.push_str(" const"),
                 Def::Restrict(_) => self.out.push_str(" restrict"),
-                Def::TypeTag(tag) => {
-                    chain = self.qualifiers(chain);
-                    self.type_tag(*id, tag);
-                }
+                Def::TypeTag(tag) => self.type_tag(*id, tag),
                 Def::Array(array) => {
                     let chain = self.strip_qualifiers(chain);
                     return self.array(array, chain, name, after_star, level);

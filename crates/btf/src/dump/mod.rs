@@ -3,6 +3,7 @@
 mod decl;
 mod def;
 mod pad;
+mod raw;
 
 use crate::types::*;
 use crate::{Btf, TypeError};

@@ -59,7 +59,7 @@ impl fmt::Display for ValueError {
             ValueError::NoMember(path) => write!(f, "there is no member `{path}`"),
             ValueError::NoElement(path) => write!(f, "there is no element `{path}`"),
             ValueError::Mismatch { path, expected } => write!(f, "{} takes {expected}", whole(path)),
-            ValueError::OutOfRange(path) => write!(f, "the number does not fit into {}", whole(path)),
+            ValueError::OutOfRange(path) => write!(f, "it does not fit into {}", whole(path)),
         }
     }
 }

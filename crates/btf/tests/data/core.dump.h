@@ -5,6 +5,14 @@
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
 #endif
 
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+
 struct inner {
 	int a;
 	int b[4];
@@ -17,10 +25,10 @@ struct task {
 	unsigned int g: 7;
 };
 
-enum kind {
-	ONE = 1,
-	TWO = 2,
-};
+
+/* BPF kfuncs */
+#ifndef BPF_NO_KFUNC_PROTOTYPES
+#endif
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop

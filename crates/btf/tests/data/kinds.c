@@ -80,7 +80,7 @@ struct tagged tagged __decl;
 enum sign sign;
 const int ro = 7;
 static volatile int hidden;
-extern int kconfig SEC(".kconfig");
+extern int kconfig __attribute__((section(".kconfig")));
 
 __attribute__((noinline)) static int helper(struct node *n, int k)
 {

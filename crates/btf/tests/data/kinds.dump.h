@@ -5,18 +5,18 @@
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
 #endif
 
-struct fwd;
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
 
-union fwd_u;
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
 
-typedef unsigned int u32;
-
-typedef unsigned char u8;
-
-enum color {
-	RED = 0,
-	GREEN = 5,
-	BLUE = 6,
+enum sign {
+	MINUS = -1,
+	ZERO = 0,
+	PLUS = 1,
 };
 
 enum wide {
@@ -29,9 +29,23 @@ enum wide_signed {
 	FLAT = 0LL,
 };
 
+typedef _Bool bool;
+
+typedef unsigned char u8;
+
+typedef unsigned int u32;
+
 typedef unsigned long long u64;
 
-typedef _Bool bool;
+typedef struct {
+	int x;
+} anon_t;
+
+enum color {
+	RED = 0,
+	GREEN = 5,
+	BLUE = 6,
+};
 
 struct bits {
 	u32 a: 3;
@@ -41,6 +55,15 @@ struct bits {
 	enum color e: 4;
 	u8 f;
 };
+
+struct flex {
+	u32 len;
+	u8 data[0];
+};
+
+struct fwd;
+
+union fwd_u;
 
 struct packed {
 	char c;
@@ -75,29 +98,19 @@ struct node {
 	long: 64;
 };
 
-struct flex {
-	u32 len;
-	u8 data[0];
+struct tagged {
+	int __attribute__((btf_type_tag("tag1"))) *p;
+	int m;
 };
 
 typedef int (*fn_t)(int, char **);
 
 typedef fn_t fn_array_t[4];
 
-typedef struct {
-	int x;
-} anon_t;
 
-struct tagged {
-	int __attribute__((btf_type_tag("tag1"))) *p;
-	int m;
-};
-
-enum sign {
-	MINUS = -1,
-	ZERO = 0,
-	PLUS = 1,
-};
+/* BPF kfuncs */
+#ifndef BPF_NO_KFUNC_PROTOTYPES
+#endif
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop
