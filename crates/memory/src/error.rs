@@ -12,23 +12,50 @@ pub struct HostLimit {
     pub bytes: u64,
     /// What the host answered.
     pub reason: String,
+    /// What can be done about it.
+    pub advice: &'static str,
 }
 
 impl HostLimit {
-    pub(crate) fn new(wanted: &'static str, bytes: usize, reason: impl fmt::Display) -> HostLimit {
-        HostLimit { wanted, bytes: bytes as u64, reason: reason.to_string() }
+    /// Address space was refused.
+    pub(crate) fn reservation(bytes: usize, reason: impl fmt::Display) -> HostLimit {
+        HostLimit {
+            wanted: "a reservation of address space",
+            bytes: bytes as u64,
+            reason: reason.to_string(),
+            advice: "Simulated memory reserves 12 GiB of address space, nearly all of it never touched; raise the limit \
+                     on address space (`ulimit -v unlimited`), or on mappings (`sysctl vm.max_map_count`) if very many \
+                     machines are alive at once",
+        }
+    }
+
+    /// Memory was refused.
+    pub(crate) fn memory(bytes: usize, reason: impl fmt::Display) -> HostLimit {
+        HostLimit {
+            wanted: "memory for simulated objects",
+            bytes: bytes as u64,
+            reason: reason.to_string(),
+            advice: "Raise the limit on memory (`ulimit -d unlimited`, or that of the container), or on mappings \
+                     (`sysctl vm.max_map_count`) if very many machines are alive at once",
+        }
+    }
+
+    /// Something about a file was refused.
+    #[cfg(all(unix, not(skep_portable_memory)))]
+    pub(crate) fn file(wanted: &'static str, bytes: usize, reason: impl fmt::Display) -> HostLimit {
+        HostLimit {
+            wanted,
+            bytes: bytes as u64,
+            reason: reason.to_string(),
+            advice: "Pages of files need free file descriptors (`ulimit -n`) and mappings (`sysctl vm.max_map_count`)",
+        }
     }
 }
 
 impl fmt::Display for HostLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the host refused {} ({} bytes): {}. Simulated memory reserves 12 GiB of address space, nearly all of it \
-             never touched; raise the limit on address space (`ulimit -v unlimited`), or on mappings \
-             (`sysctl vm.max_map_count`) if very many machines are alive at once",
-            self.wanted, self.bytes, self.reason
-        )
+        let HostLimit { wanted, bytes, reason, advice } = self;
+        write!(f, "the host refused {wanted} ({bytes} bytes): {reason}. {advice}")
     }
 }
 

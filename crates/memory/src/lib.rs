@@ -33,6 +33,7 @@ mod error;
 mod extents;
 mod fault;
 mod host;
+mod kernel_access;
 pub mod layout;
 mod memory;
 mod object;

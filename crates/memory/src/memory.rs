@@ -20,6 +20,11 @@ use std::mem::ManuallyDrop;
 ///
 /// Methods that *change* objects answer `false` when the address is not that of an object of the right sort, and then
 /// did nothing: that is a mistake of the caller, never of a simulated program.
+///
+/// ```compile_fail,E0277
+/// fn shared_by_threads<T: Sync>() {}
+/// shared_by_threads::<skep_memory::Memory>();
+/// ```
 pub struct Memory {
     window: Window,
     /// Taken out by `drop` alone.
@@ -29,6 +34,12 @@ pub struct Memory {
 // SAFETY: the window's pointers point into reservations that this value alone owns; nothing about them belongs to a
 // thread.
 unsafe impl Send for Memory {}
+
+/// All the rest is checked.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Table>();
+};
 
 impl Memory {
     /// An empty address space.

@@ -45,6 +45,8 @@ mod mapped {
     use crate::origin::{Origin, Rights};
     use crate::space::Span;
     use crate::table::{Request, ShapeRequest, checked, page_span};
+    #[cfg(target_os = "linux")]
+    use rustix::io::Errno;
     use std::io::ErrorKind;
     use std::os::fd::BorrowedFd;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,7 +71,8 @@ mod mapped {
     /// # Pages from outside
     impl Memory {
         /// Allocates an object whose bytes are those of a file: writes are seen by every other mapping of it, at once
-        /// and in both directions. [`free`](Memory::free) unmaps it.
+        /// and in both directions. [`free`](Memory::free) unmaps it. What others write while it is accessed may be seen
+        /// in part, except by the atomic methods.
         ///
         /// # Errors
         /// [`NoMemory::Pages`] if the file or the range is not fit for it; otherwise as for [`alloc`](Memory::alloc).
@@ -160,7 +163,7 @@ mod mapped {
     fn refused(len: usize, error: std::io::Error) -> NoMemory {
         match error.kind() {
             ErrorKind::PermissionDenied => NoMemory::Pages("the file is not open for reading and writing"),
-            _ => HostLimit::new("a mapping of a file", len, error).into(),
+            _ => HostLimit::file("a mapping of a file", len, error).into(),
         }
     }
 
@@ -170,13 +173,22 @@ mod mapped {
             return Err(NoMemory::Pages("they are none, or do not begin at a page of the file"));
         }
         let stat = rustix::fs::fstat(pages.file)
-            .map_err(|error| HostLimit::new("the size of a file", pages.len, error))?;
+            .map_err(|error| HostLimit::file("the size of a file", pages.len, error))?;
         let end = pages.offset.checked_add(pages.len as u64);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         if end.is_none_or(|end| end > size) {
             return Err(NoMemory::Pages("the file ends before they do"));
         }
         Ok(())
+    }
+
+    /// Not every sandbox knows memfds, or allows them.
+    #[cfg(target_os = "linux")]
+    fn no_memfd(len: usize, error: Errno) -> NoMemory {
+        match error {
+            Errno::NOSYS | Errno::PERM | Errno::ACCESS => NoMemory::Pages("this host has no memfd for us"),
+            _ => HostLimit::file("a memfd", len, error).into(),
+        }
     }
 
     #[cfg(target_os = "linux")]
@@ -195,7 +207,7 @@ mod mapped {
         let len = head_len + data_len;
         let file = memfd_create("skep-ring", MemfdFlags::CLOEXEC)
             .and_then(|file| ftruncate(&file, len as u64).map(|()| file))
-            .map_err(|error| HostLimit::new("a memfd", len, error))?;
+            .map_err(|error| no_memfd(len, error))?;
         // Nobody else has the file, and it is closed here: it cannot shrink.
         memory.map_mirrored(arena, HostPages { file: file.as_fd(), offset: 0, len }, head_len, origin)
     }

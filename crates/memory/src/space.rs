@@ -47,10 +47,8 @@ impl Space {
     /// Reserves fresh address space.
     pub(crate) fn reserve() -> Result<Space, HostLimit> {
         let len = WINDOW + 2 * GUARD;
-        let region = |initial| {
-            Region::reserve(len, initial)
-                .map_err(|error| HostLimit::new("a reservation of address space", len, error))
-        };
+        let region =
+            |initial| Region::reserve(len, initial).map_err(|error| HostLimit::reservation(len, error));
         Ok(Space {
             data: region(Initial::NoAccess)?,
             load: region(Initial::Zeros)?,
@@ -85,9 +83,7 @@ impl Space {
         let from = self.committed[arena as usize];
         let (offset, len) = (offset(arena.first() + from), (mark - from) as usize);
         for region in [&self.data, &self.load, &self.store] {
-            region
-                .commit(offset, len)
-                .map_err(|error| HostLimit::new("memory for simulated objects", len, error))?;
+            region.commit(offset, len).map_err(|error| HostLimit::memory(len, error))?;
         }
         self.committed[arena as usize] = mark;
         Ok(())

@@ -82,37 +82,35 @@ impl Table {
         Arena::ALL.map(|arena| self.arenas[arena as usize].high() - arena.first())
     }
 
-    /// Takes addresses and makes an object there; nothing of it is painted yet.
+    /// Makes an object; nothing of it is painted yet. Its length comes from [`checked`].
     pub(crate) fn alloc(&mut self, request: Request) -> Result<u32, NoMemory> {
-        let Request { arena, len, align, .. } = request;
-        let align = align.max(GRAIN);
-        let too_big = NoMemory::TooBig { arena, bytes: u64::from(len) };
-        if u64::from(len) > arena.capacity() {
-            return Err(too_big);
-        }
-        // Whole pages are mapped, and nothing else may be on them.
-        let body = if request.mapping.is_some() { len.next_multiple_of(page_size() as u32) } else { len };
-        let gap = (len / 8).clamp(GAP.0, GAP.1);
-        let padded = (body + gap).next_multiple_of(GRAIN);
-        if u64::from(padded) > arena.capacity() {
-            return Err(too_big);
-        }
-        let start = self.take(arena, padded, align).ok_or(NoMemory::Full { arena, bytes: u64::from(len) })?;
-        let used = start - arena.first() + padded;
-        if let Err(limit) = self.space.commit(arena, used) {
-            self.arenas[arena as usize].extents.give(start, padded);
-            return Err(limit.into());
-        }
-        let span = Span { start, len };
-        let shape = match request.shape {
+        let Request { arena, len, align, rights, origin, shape, mapping } = request;
+        let slot = self.take_slot(arena, len, align, mapping.is_some())?;
+        let span = Span { start: slot.start, len };
+        let shape = match shape {
             ShapeRequest::Whole => Shape::Whole(span),
             ShapeRequest::Array { elem, stride, count } => Shape::Array { elem, stride, count },
         };
-        let slot = Span { start, len: padded };
-        let Request { rights, origin, mapping, .. } = request;
-        let object = Object { span, slot, rights, origin, shape, mapping, parts: None };
-        self.objects.insert(start, object);
-        Ok(start)
+        self.objects.insert(slot.start, Object { span, slot, rights, origin, shape, mapping, parts: None });
+        Ok(slot.start)
+    }
+
+    /// Takes addresses for `len` bytes (not more than the arena's capacity) and a gap, and commits them.
+    fn take_slot(&mut self, arena: Arena, len: u32, align: u32, mapped: bool) -> Result<Span, NoMemory> {
+        // Whole pages are mapped, and nothing else may be on them.
+        let body = if mapped { len.next_multiple_of(page_size() as u32) } else { len };
+        let gap = (len / 8).clamp(GAP.0, GAP.1);
+        let padded = (body + gap).next_multiple_of(GRAIN);
+        let bytes = u64::from(len);
+        if u64::from(padded) > arena.capacity() {
+            return Err(NoMemory::TooBig { arena, bytes });
+        }
+        let start = self.take(arena, padded, align.max(GRAIN)).ok_or(NoMemory::Full { arena, bytes })?;
+        if let Err(limit) = self.space.commit(arena, start - arena.first() + padded) {
+            self.arenas[arena as usize].extents.give(start, padded);
+            return Err(limit.into());
+        }
+        Ok(Span { start, len: padded })
     }
 
     fn take(&mut self, arena: Arena, len: u32, align: u32) -> Option<u32> {
@@ -223,7 +221,7 @@ pub(crate) fn page_span(span: Span) -> Span {
     Span { start: span.start, len: span.len.next_multiple_of(page_size() as u32) }
 }
 
-/// Checks an alignment and a size in host words.
+/// Checks an alignment and a size in host words. The size that comes out is not more than the arena's capacity.
 pub(crate) fn checked(arena: Arena, bytes: Option<usize>, align: usize) -> Result<(u32, u32), NoMemory> {
     if !align.is_power_of_two() || align > MAX_ALIGN {
         return Err(NoMemory::Alignment(align));

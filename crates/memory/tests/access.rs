@@ -249,3 +249,28 @@ fn the_visible_part_of_a_packet_moves() {
     assert!(!memory.set_extent(base + 8, base + 8, 8));
     memory.peek(base, &mut [0; 512]).unwrap();
 }
+
+#[test]
+fn copies_may_overlap_and_ask_for_life_alone() {
+    let memory = memory();
+    let (one, two) =
+        (value(&memory, 16), memory.alloc(Arena::Kernel, 16, 8, Rights::NONE, origin("k")).unwrap());
+    memory.poke(one, b"0123456789abcdef").unwrap();
+    memory.copy(two, one + 4, 12).unwrap();
+    memory.copy(one + 2, one, 10).unwrap();
+    let (mut here, mut there) = ([0; 16], [0; 16]);
+    memory.peek(one, &mut here).unwrap();
+    memory.peek(two, &mut there).unwrap();
+    assert_eq!((&here, &there), (b"010123456789cdef", b"456789abcdef\0\0\0\0"));
+    for (to, from, len) in [
+        (one, two, 17),
+        (one + 1, two, 16),
+        (one, two + 1, 16),
+        (one, 0, 1),
+        (0, one, 1),
+        (one, two, usize::MAX),
+    ] {
+        assert!(memory.copy(to, from, len).is_err());
+    }
+    memory.copy(0, 0, 0).unwrap();
+}

@@ -58,6 +58,9 @@ mod linux {
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
         let text =
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        if text.contains("ReserveShadowMemoryRange failed") {
+            return eprintln!("skipped: the address sanitizer itself does not start under this limit");
+        }
         assert!(output.status.success() && text.contains("1 passed"), "{text}");
     }
 
