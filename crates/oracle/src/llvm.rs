@@ -77,7 +77,7 @@ fn spelling(text: &str, hex: &str) -> Result<Option<String>> {
     };
     let encoding: String =
         encoding.trim_end_matches(']').split(',').map(|b| b.trim_start_matches("0x")).collect();
-    Ok((encoding == hex).then(|| spelled.trim().to_string()))
+    Ok((encoding == hex).then(|| spelled.trim().replace('\t', " ")))
 }
 
 fn path(path: &Path) -> Result<&str> {
