@@ -19,6 +19,7 @@
 //! }
 //! ```
 
+pub mod cases;
 pub mod corpus;
 pub mod llvm;
 pub mod maps;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use skep_isa::Insn;
-use skep_oracle::{corpus, llvm, meaning, raw, strictness, sys};
+use skep_oracle::{cases, corpus, llvm, meaning, raw, strictness, sys};
+use skep_testkit::insn_cases;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -28,6 +29,7 @@ const COMMANDS: &[Command] = &[
         what: "which slots are instructions: fixtures/oracle/strictness.txt",
         run: record_strictness,
     },
+    Command { name: "cases", what: "R0 and memory of the cases: fixtures/insn/*.cases", run: record_cases },
     Command {
         name: "llvm",
         what: "how LLVM 19 writes instructions: fixtures/insn/llvm-19.txt",
@@ -95,4 +97,19 @@ fn record_llvm() -> Result<()> {
         .collect();
     let header = "# LLVM 19, by `cargo run -p skep-oracle -- llvm`\n".to_string();
     write("insn/llvm-19.txt", &(header + &llvm::record(&instructions)?))
+}
+
+fn record_cases() -> Result<()> {
+    for path in insn_cases::case_files(&insn_cases::cases_dir())? {
+        let text = std::fs::read_to_string(&path)?;
+        let mut parsed = insn_cases::parse_cases(&insn_cases::subject(&path), &text)
+            .map_err(|(line, message)| format!("{}:{line}: {message}", path.display()))?;
+        for case in &mut parsed {
+            if let Some(remark) = cases::record(case)? {
+                eprintln!("{}: {remark}", case.id());
+            }
+        }
+        std::fs::write(&path, insn_cases::render_cases(&parsed))?;
+    }
+    Ok(())
 }

@@ -1,12 +1,11 @@
 //! Plain programs on the real kernel: a block of memory in, R0 in full and the memory out.
 //!
 //! `BPF_PROG_TEST_RUN` answers with 32 bits of R0. Here the program becomes a function: its caller hands it the memory
-//! (the value of an array map) in R1 and its length in R2, and stores R0 into the same value.
+//! (the value of an array map, not a byte more) in R1 and its length in R2, and stores R0 into another map.
 
 use std::io;
 
-use skep_isa::AluOp;
-use skep_isa::{Callee, Imm64, Insn, Op, Operand, Reg, Size, Width};
+use skep_isa::{AluOp, Callee, Imm64, Insn, Op, Operand, Reg, Size, Width};
 
 use crate::sys::{Map, MapCreate, Prog, ProgLoad, Rejected, TestRun};
 
@@ -14,8 +13,6 @@ use crate::sys::{Map, MapCreate, Prog, ProgLoad, Rejected, TestRun};
 const SCHED_CLS: u32 = 3;
 /// `BPF_MAP_TYPE_ARRAY`.
 const ARRAY: u32 = 2;
-/// Where the memory starts in the map's value; R0 is in front of it.
-const MEMORY: u32 = 8;
 /// What R0 is taken for if the program never stored it.
 const NOT_STORED: [u8; 8] = [0xa5; 8];
 
@@ -51,11 +48,10 @@ impl From<Rejected> for Failure {
 
 /// A loaded program with its memory.
 pub struct Raw {
-    map: Map,
+    memory: Option<Map>,
+    r0: Map,
     prog: Prog,
     packet: Vec<u8>,
-    /// Bytes of memory.
-    len: usize,
 }
 
 impl Raw {
@@ -64,20 +60,20 @@ impl Raw {
     /// # Errors
     /// The verifier's rejection, or that of the map.
     pub fn load(insns: &[Insn], len: usize) -> Result<Raw, Failure> {
-        let map = memory_map(len)?;
-        let mut text = Vec::new();
-        let memory = Imm64::MapValue { fd: map.raw_fd(), off: MEMORY };
-        let front: &[Op] = match len {
-            // The kernel has no address for an empty memory.
-            0 => &[mov(Reg::R1, 0), mov(Reg::R1, 0)],
-            _ => &[Op::LoadImm64 { dst: Reg::R1, value: memory }],
+        // The kernel has no address for an empty memory.
+        let memory = if len == 0 { None } else { Some(array(len)?) };
+        let r0 = array(8)?;
+        let address = match &memory {
+            None => mov(Reg::R1, 0),
+            Some(map) => load_value(Reg::R1, map),
         };
-        let back = store_r0(&map);
+        let back = store_r0(&r0);
         let back_slots: usize = back.iter().map(Op::slots).sum();
-        let call = [mov(Reg::R2, len as i32), Op::Call(Callee::Local(back_slots as i32))];
-        front.iter().chain(&call).chain(&back).for_each(|op| op.encode_into(&mut text));
+        let front = [address, mov(Reg::R2, len as i32), Op::Call(Callee::Local(back_slots as i32))];
+        let mut text = Vec::new();
+        front.iter().chain(&back).for_each(|op| op.encode_into(&mut text));
         text.extend_from_slice(insns);
-        Ok(Raw { prog: load(&text)?, map, packet: vec![0; 64], len })
+        Ok(Raw { prog: load(&text)?, memory, r0, packet: vec![0; 64] })
     }
 
     /// Loads a program that finds its context in R1, to be run on a packet. It may have no functions: the kernel wants
@@ -86,15 +82,15 @@ impl Raw {
     /// # Errors
     /// The verifier's rejection, or that of the map.
     pub fn load_packet(insns: &[Insn], packet: &[u8]) -> Result<Raw, Failure> {
-        let map = memory_map(0)?;
+        let r0 = array(8)?;
         let exit = Op::Exit.encode().0;
         let leave = |(i, &insn): (usize, &Insn)| match insn == exit {
             true => Op::Jump { off: (insns.len() - i - 1) as i16 }.encode().0,
             false => insn,
         };
         let mut text: Vec<Insn> = insns.iter().enumerate().map(leave).collect();
-        store_r0(&map).iter().for_each(|op| op.encode_into(&mut text));
-        Ok(Raw { prog: load(&text)?, map, packet: packet.to_vec(), len: 0 })
+        store_r0(&r0).iter().for_each(|op| op.encode_into(&mut text));
+        Ok(Raw { prog: load(&text)?, memory: None, r0, packet: packet.to_vec() })
     }
 
     /// Runs it once on this memory, which must have the length it was loaded for.
@@ -103,17 +99,20 @@ impl Raw {
     /// The kernel's errno.
     pub fn run(&self, memory: &[u8]) -> io::Result<Outcome> {
         let key = 0u32.to_ne_bytes();
-        let mut value = vec![0; self.map.user_value_size()];
-        value[..8].copy_from_slice(&NOT_STORED);
-        value[8..8 + self.len].copy_from_slice(memory);
-        self.map.update(&key, &value, 0)?;
+        self.r0.update(&key, &NOT_STORED, 0)?;
+        if let Some(map) = &self.memory {
+            map.update(&key, memory, 0)?;
+        }
         let run = TestRun { data_in: &self.packet, repeat: 1, ..TestRun::default() };
         let ran = self.prog.test_run(&run)?;
-        let value = self.map.lookup(&key, 0)?;
-        let (r0, rest) = value.split_first_chunk::<8>().ok_or(io::ErrorKind::InvalidData)?;
-        // A failed packet load ends the program on the spot.
-        let r0 = if *r0 == NOT_STORED { ran.retval.into() } else { u64::from_le_bytes(*r0) };
-        Ok(Outcome { r0, memory: rest[..self.len].to_vec() })
+        let memory = self.memory.as_ref().map_or(Ok(Vec::new()), |map| map.lookup(&key, 0))?;
+        let stored = self.r0.lookup(&key, 0)?;
+        let r0 = match stored.first_chunk::<8>() {
+            Some(bytes) if *bytes != NOT_STORED => u64::from_le_bytes(*bytes),
+            // A failed packet load ends the program on the spot.
+            _ => ran.retval.into(),
+        };
+        Ok(Outcome { r0, memory })
     }
 }
 
@@ -133,9 +132,9 @@ pub fn run_packet(insns: &[Insn], packet: &[u8]) -> Result<Outcome, Failure> {
     Ok(Raw::load_packet(insns, packet)?.run(&[])?)
 }
 
-fn memory_map(len: usize) -> io::Result<Map> {
-    let value_size = (len + MEMORY as usize).next_multiple_of(8) as u32;
-    MapCreate { kind: ARRAY, key_size: 4, value_size, max_entries: 1, ..MapCreate::default() }.create()
+fn array(len: usize) -> io::Result<Map> {
+    MapCreate { kind: ARRAY, key_size: 4, value_size: len as u32, max_entries: 1, ..MapCreate::default() }
+        .create()
 }
 
 fn load(insns: &[Insn]) -> Result<Prog, Rejected> {
@@ -144,13 +143,17 @@ fn load(insns: &[Insn]) -> Result<Prog, Rejected> {
 
 /// Puts R0 where it is looked for, and leaves.
 fn store_r0(map: &Map) -> [Op; 4] {
-    let value = Imm64::MapValue { fd: map.raw_fd(), off: 0 };
     [
-        Op::LoadImm64 { dst: Reg::R1, value },
+        load_value(Reg::R1, map),
         Op::Store { size: Size::DW, base: Reg::R1, off: 0, value: Operand::Reg(Reg::R0) },
         mov(Reg::R0, 0),
         Op::Exit,
     ]
+}
+
+/// The address of a map's only value.
+fn load_value(dst: Reg, map: &Map) -> Op {
+    Op::LoadImm64 { dst, value: Imm64::MapValue { fd: map.raw_fd(), off: 0 } }
 }
 
 fn mov(dst: Reg, imm: i32) -> Op {

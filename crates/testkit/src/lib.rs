@@ -1,3 +1,4 @@
 //! File-driven test suites, models and generators shared by skep's tests and fuzz targets.
 
 pub mod fixtures;
+pub mod insn_cases;
