@@ -11,9 +11,12 @@ fn a_thousand_memories_at_once() {
     for (index, memory) in memories.iter().enumerate() {
         let addr = value(memory, 100);
         memory.store(addr, 8, index as u64).unwrap();
+        for arena in Arena::ALL {
+            memory.alloc(arena, 100, 8, Rights::RW, origin("x")).unwrap();
+        }
     }
     for (index, memory) in memories.iter().enumerate() {
-        let addr = memory.objects()[0].start;
+        let addr = memory.objects()[1].start;
         assert_eq!(memory.load(addr, 8), Ok(index as u64));
     }
 }

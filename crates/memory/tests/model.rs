@@ -106,6 +106,7 @@ enum Step {
     Wild {
         addr: u64,
         size: usize,
+        len: usize,
     },
     Snapshot,
     /// To the last snapshot; into another memory, or the same.
@@ -138,8 +139,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(object, offset, size, value)| Step::Access { object, offset, size, value }),
         8 => (object(), -20..220i64, 0..200usize, any::<u8>())
             .prop_map(|(object, offset, len, value)| Step::Range { object, offset, len, value }),
-        2 => (prop_oneof![any::<u64>(), any::<i32>().prop_map(|low| i64::from(low) as u64)], prop::sample::select(&[1usize, 2, 4, 8][..]))
-            .prop_map(|(addr, size)| Step::Wild { addr, size }),
+        2 => (prop_oneof![any::<u64>(), any::<i32>().prop_map(|low| i64::from(low) as u64)], prop::sample::select(&[1usize, 2, 4, 8][..]), any::<usize>(), 0..64u32)
+            .prop_map(|(addr, size, len, shift)| Step::Wild { addr, size, len: len >> shift }),
         1 => Just(Step::Snapshot),
         1 => any::<bool>().prop_map(|elsewhere| Step::Restore { elsewhere }),
     ]
@@ -209,7 +210,12 @@ impl Model {
                     self.range(self.objects[object].addr.wrapping_add_signed(offset), len, value);
                 }
             }
-            Step::Wild { addr, size } => self.access(addr, size, addr),
+            Step::Wild { addr, size, len } => {
+                self.access(addr, size, addr);
+                self.hostile(addr, len);
+                let object = self.pick(len).map(|object| self.objects[object].addr);
+                self.hostile(object.unwrap_or(addr).wrapping_add(addr % 64), len);
+            }
             Step::Snapshot => self.saved = Some((self.memory.snapshot(), self.objects.clone())),
             Step::Restore { elsewhere } => self.restore(elsewhere),
             change => self.change(change),
@@ -313,6 +319,17 @@ impl Model {
             assert_eq!(fault.cause == Cause::Base, allowed, "{fault}");
             assert!(!fault.to_string().is_empty());
         }
+    }
+
+    /// Lengths up to all of the address space.
+    fn hostile(&mut self, addr: u64, len: usize) {
+        assert_eq!(self.memory.check_read(addr, len).is_ok(), self.allows(addr, len, Access::Load));
+        assert_eq!(self.memory.check_write(addr, len).is_ok(), self.allows(addr, len, Access::Store));
+        if len > 0 && self.bytes(addr, len).is_none() {
+            assert!(self.memory.fill(addr, len, 0xff).is_err());
+            assert!(self.memory.copy(addr, addr, len).is_err());
+        }
+        assert!(!self.memory.fault(addr, len, Access::Store).to_string().is_empty());
     }
 
     fn range(&mut self, addr: u64, len: usize, value: u8) {
