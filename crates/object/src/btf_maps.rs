@@ -6,14 +6,11 @@ use skep_btf::{Btf, Def, Kind, Linkage, Member, TypeId};
 use crate::budget::Budget;
 use crate::elf::{Elf, Section};
 use crate::error::{At, Error, ErrorKind, MapProblem};
-use crate::map::{MapDef, Pinning};
+use crate::map::{MapDef, Pinning, Slots};
 use crate::vars::{Globals, Placed, place};
 
 /// The section of BTF-defined maps.
 pub(crate) const MAPS: &str = ".maps";
-
-/// A map, and where in its variable the `values` start, in bytes.
-pub(crate) type MapAndValues = (MapDef, Option<u64>);
 
 /// Reads every map of `.maps`.
 pub(crate) fn collect(
@@ -21,7 +18,7 @@ pub(crate) fn collect(
     btf: Option<&Btf>,
     globals: &Globals<'_>,
     budget: &mut Budget,
-) -> Result<Vec<MapAndValues>, Error> {
+) -> Result<Vec<(MapDef, Slots)>, Error> {
     let Some(section) = elf.section_named(MAPS) else { return Ok(Vec::new()) };
     let btf = btf.ok_or(ErrorKind::NoBtf).at(MAPS, 0)?;
     let datasec = btf.find(Kind::DataSec, MAPS).ok_or(ErrorKind::NoDatasec).at(MAPS, 0)?;
@@ -35,7 +32,7 @@ fn map(
     section: &Section<'_>,
     var: &Placed<'_>,
     budget: &mut Budget,
-) -> Result<MapAndValues, ErrorKind> {
+) -> Result<(MapDef, Slots), ErrorKind> {
     let problem = |problem| ErrorKind::Map { name: var.name.to_string(), problem };
     if var.name.is_empty() || var.offset.saturating_add(var.size) > section.size {
         return Err(problem(MapProblem::Variable));
@@ -56,7 +53,7 @@ fn map(
     };
     read_members(btf, &definition.members, &mut map, false, budget).map_err(problem_or(var.name))?;
     let values = definition.members.last().filter(|it| btf.str(it.name) == "values");
-    Ok((map, values.map(|it| u64::from(it.bit_offset) / 8)))
+    Ok((map, values.map_or(Slots::None, |it| Slots::Values(u64::from(it.bit_offset) / 8))))
 }
 
 /// What stops the reading of a definition: something wrong with the map, or the budget.

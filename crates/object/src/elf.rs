@@ -232,7 +232,9 @@ fn sections<'a>(bytes: &'a [u8], header: &Header) -> Result<Vec<Section<'a>>, Er
     // A count of 0 stands for the first section's size; `parse_from` knows, and bounds it by the bytes.
     let headers = SectionHeader::parse_from(table, 0, header.e_shnum.into(), ctx()).map_err(|_| truncated)?;
     let names = section_names(bytes, header, &headers)?;
-    headers.iter().enumerate().map(|(index, it)| section(names, index, it)).collect()
+    let place = |index: usize| header.e_shoff + index as u64 * 64;
+    let named = |(index, it)| section(names, index, it).map_err(|kind| Error::file(place(index), kind));
+    headers.iter().enumerate().map(named).collect()
 }
 
 fn section_names<'a>(bytes: &'a [u8], header: &Header, headers: &[SectionHeader]) -> Result<&'a [u8], Error> {
@@ -246,10 +248,9 @@ fn section_names<'a>(bytes: &'a [u8], header: &Header, headers: &[SectionHeader]
     slice(bytes, names.sh_offset, names.sh_size).map_err(|kind| Error::file(names.sh_offset, kind))
 }
 
-fn section<'a>(names: &'a [u8], index: usize, header: &SectionHeader) -> Result<Section<'a>, Error> {
+fn section<'a>(names: &'a [u8], index: usize, header: &SectionHeader) -> Result<Section<'a>, ErrorKind> {
     // 64-bit section names are 32-bit offsets.
-    let name = name(names, header.sh_name as u32, "section")
-        .map_err(|kind| Error::file(header.sh_name as u64, kind))?;
+    let name = name(names, header.sh_name as u32, "section")?;
     Ok(Section {
         index,
         name,

@@ -31,12 +31,12 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// Writes `section '.maps' + 0x20: what is wrong: what to do`.
+    /// Writes `section '.maps' + 0x20: what is wrong; what to do`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Error { section, offset, kind } = self;
         match section.is_empty() {
-            true => write!(f, "file + {offset:#x}: {kind}: {}", kind.advice()),
-            false => write!(f, "section '{section}' + {offset:#x}: {kind}: {}", kind.advice()),
+            true => write!(f, "file + {offset:#x}: {kind}; {}", kind.advice()),
+            false => write!(f, "section '{section}' + {offset:#x}: {kind}; {}", kind.advice()),
         }
     }
 }
@@ -269,7 +269,7 @@ error_kinds! {
         target: String,
         /// Where in that section, in bytes.
         offset: i64,
-    } => "the call or function pointer goes to {offset:#x} of section '{target}', where no function starts",
+    } => "the call or function pointer goes to byte {offset} of section '{target}', where no function starts",
         "hand-written assembly needs a function symbol where a call goes";
     /// A function's address without a relocation.
     FunctionPointer => "a function's address is loaded without a relocation",
@@ -297,6 +297,14 @@ error_kinds! {
         problem: MapProblem,
     } => "map '{name}': {problem}",
         "define maps as bpf_helpers.h shows, with __uint, __type and __array";
+    /// An element of a map, or a member of a struct_ops variable, is initialised with something it can not hold.
+    Slot {
+        /// The map or variable.
+        map: String,
+        /// What it is initialised with.
+        symbol: String,
+    } => "'{symbol}' can not be a value here in '{map}'",
+        "maps of maps take maps, program arrays take programs, function pointers of struct_ops take its programs";
     /// A legacy map definition of impossible size.
     LegacyMap {
         /// The map.
@@ -354,8 +362,6 @@ pub enum MapProblem {
     Values(&'static str),
     /// A `pinning` other than none (0) and by name (1).
     Pinning(u32),
-    /// A slot of `values` is initialised with something else than it has to be.
-    Slot(String),
 }
 
 impl fmt::Display for MapProblem {
@@ -370,7 +376,6 @@ impl fmt::Display for MapProblem {
             MapProblem::Conflict(what) => write!(f, "two different {what} sizes"),
             MapProblem::Values(reason) => write!(f, "'values' {reason}"),
             MapProblem::Pinning(value) => write!(f, "pinning {value} is neither none (0) nor by name (1)"),
-            MapProblem::Slot(symbol) => write!(f, "'{symbol}' can not be a value of this map"),
         }
     }
 }

@@ -83,3 +83,13 @@ pub struct StructOps {
     /// Whether to create it unless told otherwise; a section called `?.struct_ops` says no.
     pub autocreate: bool,
 }
+
+/// Where a map's variable holds pointers that relocations fill in, in bytes from its start.
+pub(crate) enum Slots {
+    /// Nowhere.
+    None,
+    /// An array of pointers (`values`) from here to its end.
+    Values(u64),
+    /// Single function pointers, at these places.
+    Functions(Vec<u32>),
+}

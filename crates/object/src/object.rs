@@ -64,11 +64,10 @@ impl Object {
 
         let mut functions =
             functions::collect(&elf, object.btf_ext.as_ref(), &mut budget, &mut object.warnings)?;
-        let (mut maps, mut values): (Vec<_>, Vec<_>) =
-            btf_maps::collect(&elf, btf, &globals, &mut budget)?.into_iter().unzip();
-        maps.extend(struct_ops::collect(&elf, btf, &globals, &mut budget)?);
+        let with_slots = btf_maps::collect(&elf, btf, &globals, &mut budget)?;
+        let struct_ops = struct_ops::collect(&elf, btf, &globals, &mut budget)?;
+        let (mut maps, slots): (Vec<_>, Vec<_>) = with_slots.into_iter().chain(struct_ops).unzip();
         maps.extend(legacy_maps::collect(&elf, &mut budget, &mut object.warnings)?);
-        values.resize(maps.len(), None);
         let mut data = data_sections::collect(&elf, btf, &globals, &mut budget)?;
         check_arena(&maps, &data.list)?;
         let mut externs = externs::collect(&elf, btf, &mut budget)?;
@@ -87,7 +86,7 @@ impl Object {
             extern_of_symbol: &externs.of_symbol,
         };
         let relocs = reloc::programs(&resolver, &tables)?;
-        reloc::maps(&resolver, &tables, &mut maps, &values)?;
+        reloc::maps(&resolver, &tables, &mut maps, &slots)?;
         let pointers = reloc::data(&resolver, &tables);
 
         for (program, relocs) in functions.programs.iter_mut().zip(relocs) {

@@ -14,9 +14,9 @@ use skep_isa::Insn;
 use crate::data::DataReloc;
 use crate::data_sections::DataSections;
 use crate::elf::{Elf, Rel, Section, Symbol};
-use crate::error::{At, Error, ErrorKind, MapProblem};
+use crate::error::{At, Error, ErrorKind};
 use crate::functions::Functions;
-use crate::map::{MapDef, ValueRef};
+use crate::map::{MapDef, Slots, ValueRef};
 use crate::program::{Program, Reloc, Target};
 
 /// Relocation types of BPF, from LLVM's `llvm/BinaryFormat/ELFRelocs/BPF.def`.
@@ -253,13 +253,13 @@ fn local_target(
     }
 }
 
-/// Fills in the elements that maps are initialised with, and the function pointers of struct_ops. `values` says where
-/// in a map's definition the elements start.
+/// Fills in the elements that maps are initialised with, and the function pointers of struct_ops. `slots` says where
+/// each map's variable holds pointers.
 pub(crate) fn maps(
     resolver: &Resolver<'_, '_>,
     tables: &Tables<'_, '_>,
     maps: &mut [MapDef],
-    values: &[Option<u64>],
+    slots: &[Slots],
 ) -> Result<(), Error> {
     // By section and offset, to find the map that a relocation is in.
     let mut order: Vec<usize> = (0..maps.len()).collect();
@@ -277,8 +277,8 @@ pub(crate) fn maps(
             let at = after.checked_sub(1).and_then(|it| order.get(it).copied());
             let map = at.and_then(|at| maps.get_mut(at)).filter(|it| it.section_index == index);
             let map = map.ok_or(ErrorKind::RelocPlace).at(section.name, rel.offset)?;
-            let values = at.and_then(|at| values.get(at).copied().flatten());
-            element(resolver, map, values, &rel, bytes).at(section.name, rel.offset)?;
+            let slots = at.and_then(|at| slots.get(at)).unwrap_or(&Slots::None);
+            element(resolver, map, slots, &rel, bytes).at(section.name, rel.offset)?;
         }
     }
     for map in maps {
@@ -290,34 +290,35 @@ pub(crate) fn maps(
 fn element(
     resolver: &Resolver<'_, '_>,
     map: &mut MapDef,
-    values: Option<u64>,
+    slots: &Slots,
     rel: &Rel,
     bytes: &[u8],
 ) -> Result<(), ErrorKind> {
     let symbol = resolver.symbol(rel)?;
-    let slot = || ErrorKind::Map { name: map.name.clone(), problem: MapProblem::Slot(resolver.name(symbol)) };
+    let wrong = || ErrorKind::Slot { map: map.name.clone(), symbol: resolver.name(symbol) };
     let target = resolver.data_target(rel, bytes);
     let into = rel.offset - map.section_offset;
-    if map.struct_ops.is_some() {
-        let Some(Target::Subprog { program, .. }) = target else { return Err(slot()) };
-        let at = u32::try_from(into).ok().filter(|&at| at < map.value_size).ok_or_else(slot)?;
-        map.struct_ops.iter_mut().for_each(|it| it.funcs.push((at, program)));
-        return Ok(());
-    }
-    let index = values
-        .and_then(|start| into.checked_sub(start))
-        .filter(|bytes| bytes % 8 == 0)
-        .and_then(|bytes| u32::try_from(bytes / 8).ok())
-        .ok_or_else(slot)?;
     let is_entry = |at: usize| resolver.functions.programs.get(at).is_some_and(|it| !it.is_subprogram);
     let value = match (map.map_type(), target) {
         (Some(MapType::ArrayOfMaps | MapType::HashOfMaps), Some(Target::Map(it))) => ValueRef::Map(it),
-        (Some(MapType::ProgArray), Some(Target::Subprog { program, .. })) if is_entry(program) => {
+        (Some(MapType::ProgArray | MapType::StructOps), Some(Target::Subprog { program, .. }))
+            if is_entry(program) =>
+        {
             ValueRef::Program(program)
         }
-        _ => return Err(slot()),
+        _ => return Err(wrong()),
     };
-    map.values.push((index, value));
+    match (slots, value, &mut map.struct_ops) {
+        (Slots::Values(start), value, _) if into >= *start && (into - start) % 8 == 0 => {
+            let index = u32::try_from((into - start) / 8).map_err(|_| wrong())?;
+            map.values.push((index, value));
+        }
+        (Slots::Functions(places), ValueRef::Program(program), Some(ops)) => {
+            let place = places.iter().find(|&&it| u64::from(it) == into).ok_or_else(wrong)?;
+            ops.funcs.push((*place, program));
+        }
+        _ => return Err(wrong()),
+    }
     Ok(())
 }
 

@@ -2,12 +2,12 @@
 
 use skep_abi::MapType;
 use skep_abi::flags::BPF_F_LINK;
-use skep_btf::{Btf, Def, Kind};
+use skep_btf::{Btf, Def, Kind, TypeId};
 
 use crate::budget::Budget;
 use crate::elf::{Elf, Section};
 use crate::error::{At, Error, ErrorKind};
-use crate::map::{MapDef, StructOps};
+use crate::map::{MapDef, Slots, StructOps};
 use crate::vars::{Globals, Placed, place};
 
 /// Whether a section holds struct_ops variables.
@@ -21,7 +21,7 @@ pub(crate) fn collect(
     btf: Option<&Btf>,
     globals: &Globals<'_>,
     budget: &mut Budget,
-) -> Result<Vec<MapDef>, Error> {
+) -> Result<Vec<(MapDef, Slots)>, Error> {
     let mut maps = Vec::new();
     for section in elf.sections.iter().filter(|it| is_struct_ops(it)) {
         let btf = btf.ok_or(ErrorKind::NoBtf).at(section.name, 0)?;
@@ -41,12 +41,12 @@ fn map(
     data: &[u8],
     var: &Placed<'_>,
     budget: &mut Budget,
-) -> Result<MapDef, ErrorKind> {
+) -> Result<(MapDef, Slots), ErrorKind> {
     let wrong = |reason| ErrorKind::StructOps { name: var.name.to_string(), reason };
     let type_id = btf.resolve(var.type_id);
     let ty = btf.type_by_id(type_id).ok_or(wrong("its type does not exist"))?;
     let Def::Struct(composite) = &ty.def else { return Err(wrong("it is not a structure")) };
-    if ty.name.is_empty() {
+    if btf.str(ty.name).is_empty() {
         return Err(wrong("its structure has no name"));
     }
     let bytes = usize::try_from(var.offset)
@@ -55,7 +55,9 @@ fn map(
         .ok_or(wrong("it lies outside its section"))?;
     budget.copy(bytes.len())?;
     let link = section.name.ends_with(".link");
-    Ok(MapDef {
+    let pointers = composite.members.iter().filter(|it| is_function_pointer(btf, it.type_id));
+    let slots = Slots::Functions(pointers.map(|it| it.bit_offset / 8).collect());
+    let map = MapDef {
         name: budget.name(var.name)?,
         kind: MapType::StructOps.to_u32(),
         key_size: 4,
@@ -73,5 +75,14 @@ fn map(
         section_index: section.index,
         section_offset: var.offset,
         ..MapDef::default()
-    })
+    };
+    Ok((map, slots))
+}
+
+fn is_function_pointer(btf: &Btf, id: TypeId) -> bool {
+    let pointed = match btf.resolved(id).map(|it| &it.def) {
+        Some(Def::Ptr(target)) => btf.resolved(*target),
+        _ => None,
+    };
+    matches!(pointed.map(|it| &it.def), Some(Def::FuncProto(_)))
 }
