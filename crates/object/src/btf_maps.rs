@@ -17,7 +17,7 @@ pub(crate) fn collect(
     elf: &Elf<'_>,
     btf: Option<&Btf>,
     globals: &Globals<'_>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<Vec<(MapDef, Slots)>, Error> {
     let Some(section) = elf.section_named(MAPS) else { return Ok(Vec::new()) };
     let btf = btf.ok_or(ErrorKind::NoBtf).at(MAPS, 0)?;
@@ -31,7 +31,7 @@ fn map(
     btf: &Btf,
     section: &Section<'_>,
     var: &Placed<'_>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<(MapDef, Slots), ErrorKind> {
     let problem = |problem| ErrorKind::Map { name: var.name.to_string(), problem };
     if var.name.is_empty() || var.offset.saturating_add(var.size) > section.size {
@@ -80,7 +80,7 @@ fn read_members(
     members: &[Member],
     map: &mut MapDef,
     is_inner: bool,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<(), Stop> {
     for (i, member) in members.iter().enumerate() {
         let name = btf.str(member.name);
@@ -161,7 +161,7 @@ fn set_type(btf: &Btf, member: &Member, size: &mut u32, what: &'static str) -> R
 }
 
 /// `__array(values, T)`: an array of pointers to inner maps or to programs, of no length in the type.
-fn read_values(btf: &Btf, member: &Member, map: &mut MapDef, budget: &mut Budget) -> Result<(), Stop> {
+fn read_values(btf: &Btf, member: &Member, map: &mut MapDef, budget: &Budget) -> Result<(), Stop> {
     set_size(&mut map.value_size, 4, "value")?;
     let array = match btf.type_by_id(member.type_id).map(|it| &it.def) {
         Some(Def::Array(array)) if array.len == 0 => array,

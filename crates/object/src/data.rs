@@ -13,7 +13,7 @@ pub struct DataSection {
     pub kind: DataKind,
     /// Its initial content.
     pub bytes: Vec<u8>,
-    /// The variables that are known by name, by offset.
+    /// The variables that are known by name, by offset. Each lies in `bytes`.
     pub vars: Vec<Var>,
     /// The section's type (`DataSec`) in the object's BTF.
     pub btf_datasec: Option<TypeId>,

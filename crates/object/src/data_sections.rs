@@ -36,7 +36,7 @@ pub(crate) fn collect<'a>(
     elf: &Elf<'a>,
     btf: Option<&Btf>,
     globals: &Globals<'a>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<DataSections, Error> {
     let mut data = DataSections::default();
     for section in &elf.sections {
@@ -55,6 +55,9 @@ pub(crate) fn collect<'a>(
         data.list.push(DataSection { name, kind, bytes, vars: Vec::new(), btf_datasec, relocs: Vec::new() });
     }
     name_vars(elf, btf, globals, &mut data, budget)?;
+    for it in &mut data.list {
+        sort_vars(it, budget);
+    }
     Ok(data)
 }
 
@@ -64,7 +67,7 @@ fn name_vars<'a>(
     btf: Option<&Btf>,
     globals: &Globals<'a>,
     data: &mut DataSections,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<(), Error> {
     for (&index, &at) in &data.of_section {
         let (Some(section), Some(it)) = (elf.section(index), data.list.get_mut(at)) else { continue };
@@ -79,10 +82,17 @@ fn name_vars<'a>(
             it.vars.push(symbol_var(elf, symbol, budget)?);
         }
     }
-    for it in &mut data.list {
-        it.vars.sort_by_key(|var| var.offset);
-    }
     Ok(())
+}
+
+/// By offset, and without those that do not lie in their section.
+fn sort_vars(section: &mut DataSection, budget: &Budget) {
+    let (count, size) = (section.vars.len(), section.bytes.len() as u64);
+    section.vars.retain(|it| it.offset.checked_add(it.size).is_some_and(|end| end <= size));
+    section.vars.sort_by_key(|it| it.offset);
+    if section.vars.len() < count {
+        budget.warn(format!("section '{}': variables that do not lie in it are ignored", section.name));
+    }
 }
 
 fn btf_vars(
@@ -90,7 +100,7 @@ fn btf_vars(
     datasec: TypeId,
     section: &Section<'_>,
     globals: &Globals<'_>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<Vec<Var>, Error> {
     let mut vars = Vec::new();
     for var in place(btf, datasec, section, globals) {
@@ -101,7 +111,7 @@ fn btf_vars(
     Ok(vars)
 }
 
-fn symbol_var(elf: &Elf<'_>, symbol: &Symbol, budget: &mut Budget) -> Result<Var, Error> {
+fn symbol_var(elf: &Elf<'_>, symbol: &Symbol, budget: &Budget) -> Result<Var, Error> {
     let name = budget.name(elf.symbol_name(symbol)?).at("", 0)?;
     Ok(Var { name, offset: symbol.value, size: symbol.size, type_id: None, is_static: !symbol.is_global() })
 }

@@ -93,7 +93,7 @@ pub(crate) struct Externs {
 }
 
 /// Finds the externs among the symbols (libbpf's `bpf_object__collect_externs`).
-pub(crate) fn collect(elf: &Elf<'_>, btf: Option<&Btf>, budget: &mut Budget) -> Result<Externs, Error> {
+pub(crate) fn collect(elf: &Elf<'_>, btf: Option<&Btf>, budget: &Budget) -> Result<Externs, Error> {
     let sections = btf.map(datasec_of_vars).unwrap_or_default();
     let mut found = Vec::new();
     for (index, symbol) in elf.symbols.iter().enumerate().filter(|(_, it)| it.is_extern()) {
@@ -196,7 +196,7 @@ fn is_tristate(name: &str) -> Option<KconfigType> {
 pub(crate) fn kconfig_section(
     externs: &mut [Extern],
     btf: Option<&Btf>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<Option<DataSection>, Error> {
     let Some(btf) = btf else { return Ok(None) };
     let mut vars = Vec::new();

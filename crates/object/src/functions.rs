@@ -40,14 +40,9 @@ impl Function<'_> {
 }
 
 /// Finds every function.
-pub(crate) fn collect(
-    elf: &Elf<'_>,
-    ext: Option<&BtfExt>,
-    budget: &mut Budget,
-    warnings: &mut Vec<String>,
-) -> Result<Functions, Error> {
+pub(crate) fn collect(elf: &Elf<'_>, ext: Option<&BtfExt>, budget: &Budget) -> Result<Functions, Error> {
     let mut found = symbols(elf)?;
-    found.extend(without_symbols(elf, &found, warnings)?);
+    found.extend(without_symbols(elf, &found, budget)?);
     found.sort_by_key(|it| (it.section.index, it.start, it.size));
     check_overlaps(&found)?;
     let debug = DebugRecords::new(ext);
@@ -108,7 +103,7 @@ fn function<'a>(
 fn without_symbols<'a>(
     elf: &Elf<'a>,
     found: &[Function<'a>],
-    warnings: &mut Vec<String>,
+    budget: &Budget,
 ) -> Result<Vec<Function<'a>>, Error> {
     let mut bare: BTreeMap<usize, Vec<&Symbol>> =
         elf.sections.iter().filter(|it| it.is_code()).map(|it| (it.index, Vec::new())).collect();
@@ -144,7 +139,7 @@ fn without_symbols<'a>(
                 hidden: false,
             });
         }
-        warnings.push(format!("section '{}' has no function symbols: functions are guessed", section.name));
+        budget.warn(format!("section '{}' has no function symbols: functions are guessed", section.name));
     }
     Ok(functions)
 }
@@ -167,7 +162,7 @@ fn program(
     it: &Function<'_>,
     debug: &DebugRecords<'_>,
     only_one: bool,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<Program, Error> {
     let section = it.section.name;
     let data = elf.data(&it.section)?;
@@ -237,7 +232,7 @@ impl<'a> DebugRecords<'a> {
     }
 
     /// Hands the program the records that lie in it, with places relative to its start.
-    fn describe(&self, program: &mut Program, section: &str, budget: &mut Budget) -> Result<(), ErrorKind> {
+    fn describe(&self, program: &mut Program, section: &str, budget: &Budget) -> Result<(), ErrorKind> {
         let start = program.section_offset;
         let range = (start, start + program.size());
         let slot = |offset: u32| (offset as usize - start) / 8;

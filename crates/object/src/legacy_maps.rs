@@ -16,11 +16,7 @@ pub(crate) fn is_legacy(section: &Section<'_>) -> bool {
 }
 
 /// Reads the maps of every such section: one at each symbol.
-pub(crate) fn collect(
-    elf: &Elf<'_>,
-    budget: &mut Budget,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<MapDef>, Error> {
+pub(crate) fn collect(elf: &Elf<'_>, budget: &Budget) -> Result<Vec<MapDef>, Error> {
     let mut found = Vec::new();
     let symbols = elf.symbols.iter().filter(|it| it.kind != STT_SECTION && it.kind != STT_FILE);
     for symbol in symbols {
@@ -43,7 +39,7 @@ pub(crate) fn collect(
         let wrong = || ErrorKind::LegacyMap { name: name.to_string(), size };
         let fields = bytes.and_then(fields).ok_or_else(wrong).at(section.name, symbol.value)?;
         if bytes.is_some_and(|it| it.iter().skip(DEFINITION).any(|&byte| byte != 0)) {
-            warnings.push(format!("legacy map '{name}': what is behind its flags is ignored"));
+            budget.warn(format!("legacy map '{name}': what is behind its flags is ignored"));
         }
         maps.push(MapDef {
             name: budget.name(name).at(section.name, symbol.value)?,

@@ -56,22 +56,21 @@ impl Object {
     /// [`ErrorKind`].
     pub fn parse(bytes: &[u8]) -> Result<Object, Error> {
         let elf = Elf::parse(bytes)?;
-        let mut budget = Budget::new(bytes.len());
+        let budget = Budget::new(bytes.len());
         let mut object = Object { version: version(&elf)?, license: license(&elf)?, ..Object::default() };
-        object.read_btf(&elf)?;
+        object.read_btf(&elf, &budget)?;
         let btf = object.btf.as_ref();
         let globals = Globals::new(&elf)?;
 
-        let mut functions =
-            functions::collect(&elf, object.btf_ext.as_ref(), &mut budget, &mut object.warnings)?;
-        let with_slots = btf_maps::collect(&elf, btf, &globals, &mut budget)?;
-        let struct_ops = struct_ops::collect(&elf, btf, &globals, &mut budget)?;
+        let mut functions = functions::collect(&elf, object.btf_ext.as_ref(), &budget)?;
+        let with_slots = btf_maps::collect(&elf, btf, &globals, &budget)?;
+        let struct_ops = struct_ops::collect(&elf, btf, &globals, &budget)?;
         let (mut maps, slots): (Vec<_>, Vec<_>) = with_slots.into_iter().chain(struct_ops).unzip();
-        maps.extend(legacy_maps::collect(&elf, &mut budget, &mut object.warnings)?);
-        let mut data = data_sections::collect(&elf, btf, &globals, &mut budget)?;
+        maps.extend(legacy_maps::collect(&elf, &budget)?);
+        let mut data = data_sections::collect(&elf, btf, &globals, &budget)?;
         check_arena(&maps, &data.list)?;
-        let mut externs = externs::collect(&elf, btf, &mut budget)?;
-        let kconfig = externs::kconfig_section(&mut externs.list, btf, &mut budget)?;
+        let mut externs = externs::collect(&elf, btf, &budget)?;
+        let kconfig = externs::kconfig_section(&mut externs.list, btf, &budget)?;
 
         let tables = reloc::tables(&elf);
         let resolver = reloc::Resolver {
@@ -84,6 +83,7 @@ impl Object {
                 .collect(),
             data: &data,
             extern_of_symbol: &externs.of_symbol,
+            budget: &budget,
         };
         let relocs = reloc::programs(&resolver, &tables)?;
         reloc::maps(&resolver, &tables, &mut maps, &slots)?;
@@ -94,13 +94,14 @@ impl Object {
         }
         for (section, pointers) in data.list.iter_mut().zip(pointers) {
             section.relocs = pointers;
-            warn_of_pointers(section, &mut object.warnings);
+            warn_of_pointers(section, &budget);
         }
         data.list.extend(kconfig);
         object.programs = functions.programs;
         object.maps = maps;
         object.data = data.list;
         object.externs = externs.list;
+        object.warnings = budget.into_warnings();
         Ok(object)
     }
 
@@ -135,7 +136,7 @@ impl Object {
     }
 
     /// Reads `.BTF` and `.BTF.ext`. What is not needed to understand the maps may be wrong: libbpf goes on without.
-    fn read_btf(&mut self, elf: &Elf<'_>) -> Result<(), Error> {
+    fn read_btf(&mut self, elf: &Elf<'_>, budget: &Budget) -> Result<(), Error> {
         let Some(section) = elf.section_named(".BTF").filter(|it| it.kind == SHT_PROGBITS) else {
             return Ok(());
         };
@@ -147,14 +148,14 @@ impl Object {
                 if needed {
                     return Err(kind).at(section.name, error.offset as u64);
                 }
-                self.warnings.push(format!(".BTF is ignored: {kind}"));
+                budget.warn(format!(".BTF is ignored: {kind}"));
             }
         }
         let ext = elf.section_named(".BTF.ext").filter(|it| it.kind == SHT_PROGBITS);
         let (Some(ext), Some(btf)) = (ext, &self.btf) else { return Ok(()) };
         match BtfExt::parse(elf.data(ext)?, btf) {
             Ok(ext) => self.btf_ext = Some(ext),
-            Err(error) => self.warnings.push(format!(".BTF.ext is ignored: {error}")),
+            Err(error) => budget.warn(format!(".BTF.ext is ignored: {error}")),
         }
         Ok(())
     }
@@ -188,9 +189,9 @@ fn check_arena(maps: &[MapDef], data: &[DataSection]) -> Result<(), Error> {
     }
 }
 
-fn warn_of_pointers(section: &DataSection, warnings: &mut Vec<String>) {
+fn warn_of_pointers(section: &DataSection, budget: &Budget) {
     let count = section.relocs.len();
     if count > 0 {
-        warnings.push(format!("section '{}': {count} initialised pointers stay as they are", section.name));
+        budget.warn(format!("section '{}': {count} initialised pointers stay as they are", section.name));
     }
 }

@@ -11,6 +11,7 @@ use goblin::elf::sym::STT_SECTION;
 use skep_abi::MapType;
 use skep_isa::Insn;
 
+use crate::budget::Budget;
 use crate::data::DataReloc;
 use crate::data_sections::DataSections;
 use crate::elf::{Elf, Rel, Section, Symbol};
@@ -57,6 +58,7 @@ pub(crate) struct Resolver<'e, 'a> {
     pub(crate) maps: HashMap<(usize, u64), usize>,
     pub(crate) data: &'e DataSections,
     pub(crate) extern_of_symbol: &'e HashMap<usize, usize>,
+    pub(crate) budget: &'e Budget,
 }
 
 impl<'e, 'a> Resolver<'e, 'a> {
@@ -67,6 +69,8 @@ impl<'e, 'a> Resolver<'e, 'a> {
             if table.kind == SHT_RELA && table.size > 0 {
                 return Err(ErrorKind::Rela).at(table.name, 0);
             }
+            // Several tables may lie at the same bytes.
+            self.budget.copy(table.size as usize).at(table.name, 0)?;
             rels.extend(self.elf.relocations(table)?);
         }
         rels.sort_by_key(|it| it.offset);
@@ -309,7 +313,7 @@ fn element(
         _ => return Err(wrong()),
     };
     match (slots, value, &mut map.struct_ops) {
-        (Slots::Values(start), value, _) if into >= *start && (into - start) % 8 == 0 => {
+        (Slots::Values(start), value, _) if into >= *start && (into - start).is_multiple_of(8) => {
             let index = u32::try_from((into - start) / 8).map_err(|_| wrong())?;
             map.values.push((index, value));
         }

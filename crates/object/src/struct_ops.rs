@@ -20,7 +20,7 @@ pub(crate) fn collect(
     elf: &Elf<'_>,
     btf: Option<&Btf>,
     globals: &Globals<'_>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<Vec<(MapDef, Slots)>, Error> {
     let mut maps = Vec::new();
     for section in elf.sections.iter().filter(|it| is_struct_ops(it)) {
@@ -40,7 +40,7 @@ fn map(
     section: &Section<'_>,
     data: &[u8],
     var: &Placed<'_>,
-    budget: &mut Budget,
+    budget: &Budget,
 ) -> Result<(MapDef, Slots), ErrorKind> {
     let wrong = |reason| ErrorKind::StructOps { name: var.name.to_string(), reason };
     let type_id = btf.resolve(var.type_id);
