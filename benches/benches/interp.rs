@@ -125,7 +125,10 @@ fn fastest(engine: &mut dyn Engine) -> Duration {
 
 fn print_ratios() {
     let input = input();
-    println!("{:10} {:>10} {:>12} {:>12} {:>10} {:>8}", "program", "insns", "skep", "rbpf", "ns/insn", "ratio");
+    println!(
+        "{:10} {:>10} {:>12} {:>12} {:>10} {:>8}",
+        "program", "insns", "skep", "rbpf", "ns/insn", "ratio"
+    );
     let mut product = 1.0;
     for (name, program) in PROGRAMS {
         let mut skep = Skep::new(program, &input);

@@ -68,7 +68,7 @@ impl fmt::Display for TrapKind {
 
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "instruction {}: {}", self.slot, self.kind)
+        write!(f, "insn {}: {}", self.slot, self.kind)
     }
 }
 

@@ -9,7 +9,8 @@ use crate::exit::TrapKind;
 use crate::host::Continuation;
 use crate::machine::Machine;
 use crate::program::Program;
-use crate::stack::{FRAME_BYTES, MAX_FRAMES};
+use crate::stack::{MAX_FRAMES, Stack};
+use crate::step::Step;
 
 /// How often `may_goto` stays in its loop, for each entry of a function (`BPF_MAX_LOOPS`, include/linux/bpf.h; the
 /// verifier puts the counter into the frame, do_misc_fixups in kernel/bpf/verifier.c).
@@ -28,11 +29,13 @@ pub(crate) struct Active {
     pub(crate) pc: u32,
     /// How many frames the program stacked since it was started or tail-called, 1 in its entry function.
     level: usize,
+    /// Whether the frame's bytes are accessible: only functions that use r10 have any.
+    pub(crate) opened: bool,
 }
 
 impl Active {
     pub(crate) fn new(program: Arc<Program>, pc: u32) -> Active {
-        Active { program, pc, level: 1 }
+        Active { program, pc, level: 1, opened: false }
     }
 }
 
@@ -44,9 +47,9 @@ pub(crate) struct Caller {
     /// The call.
     pc: u32,
     level: usize,
+    opened: bool,
     loops: u32,
     saved: [u64; SAVED.end - SAVED.start],
-    frame_pointer: u64,
     awaits: Awaits,
 }
 
@@ -60,54 +63,57 @@ pub(crate) enum Awaits {
 }
 
 impl Machine {
-    /// Leaves the current function at its call and starts another of the same program at `pc`, in a new frame.
-    pub(crate) fn push_frame(
-        &mut self,
-        memory: &Memory,
-        pc: u32,
-        awaits: Awaits,
-    ) -> Result<(), Box<TrapKind>> {
-        let Active { pc: call, level, .. } = self.active;
-        let loops = self.cpu.loops;
-        if level >= MAX_FRAMES {
-            return Err(Box::new(TrapKind::CallDepth));
-        }
-        let mut saved = [0; SAVED.end - SAVED.start];
-        saved.copy_from_slice(&self.cpu.regs[SAVED]);
-        let frame_pointer = self.reg(Reg::FP);
-        self.callers.push(Caller { program: None, pc: call, level, loops, saved, frame_pointer, awaits });
-        if let Err(fault) = self.open_frame(memory) {
-            self.callers.pop();
-            return Err(fault);
-        }
-        self.active.pc = pc;
-        self.active.level = level + 1;
-        self.cpu.loops = MAX_LOOPS;
+    /// Opens the first frame. A machine that used the stack before and did not finish may have left frames open.
+    pub(crate) fn enter(&mut self, memory: &Memory) -> Step {
+        self.stack.close_leftovers(memory);
+        let opened = self.open_frame(memory, 0, &self.active.program, self.active.pc)?;
+        self.point_at_frame(opened);
         Ok(())
     }
 
-    /// Goes back to the calling function, which stands at its call again. `None` in the entry function.
-    pub(crate) fn pop_frame(&mut self) -> Option<Awaits> {
+    /// Leaves the current function at its call and starts another of the same program at `pc`, in a new frame.
+    pub(crate) fn push_frame(&mut self, memory: &Memory, pc: u32, awaits: Awaits) -> Step {
+        let Active { pc: call, level, opened, .. } = self.active;
+        if level >= MAX_FRAMES {
+            return Err(Box::new(TrapKind::CallDepth));
+        }
+        let opens = self.open_frame(memory, self.callers.len() + 1, &self.active.program, pc)?;
+        let loops = std::mem::replace(&mut self.cpu.loops, MAX_LOOPS);
+        let mut saved = [0; SAVED.end - SAVED.start];
+        saved.copy_from_slice(&self.cpu.regs[SAVED]);
+        self.callers.push(Caller { program: None, pc: call, level, opened, loops, saved, awaits });
+        self.active.pc = pc;
+        self.active.level = level + 1;
+        self.point_at_frame(opens);
+        Ok(())
+    }
+
+    /// Goes back to the calling function, which stands at its call again. `None` in the entry function, whose frame
+    /// stays.
+    pub(crate) fn pop_frame(&mut self, memory: &Memory) -> Option<Awaits> {
         let caller = self.callers.pop()?;
+        if self.active.opened {
+            self.stack.close(memory, self.callers.len() + 1);
+        }
         if let Some(program) = caller.program {
             self.active.program = program;
         }
         self.active.pc = caller.pc;
         self.active.level = caller.level;
+        self.point_at_frame(caller.opened);
         self.cpu.loops = caller.loops;
         self.cpu.regs[SAVED].copy_from_slice(&caller.saved);
-        self.cpu.regs[Reg::FP.index()] = caller.frame_pointer;
         self.clobber();
         Some(caller.awaits)
     }
 
     /// Starts another program in the place of the current function: r1 is the context, nothing else of it remains.
-    pub(crate) fn replace_frame(
-        &mut self,
-        memory: &Memory,
-        program: Arc<Program>,
-    ) -> Result<(), Box<TrapKind>> {
-        self.open_frame(memory)?;
+    pub(crate) fn replace_frame(&mut self, memory: &Memory, program: Arc<Program>) -> Step {
+        let index = self.callers.len();
+        let opens = self.open_frame(memory, index, &program, 0)?;
+        if self.active.opened && !opens {
+            self.stack.close(memory, index);
+        }
         let context = self.reg(Reg::R1);
         self.poison_args_and_saved();
         self.cpu.regs[Reg::R1.index()] = context;
@@ -117,16 +123,34 @@ impl Machine {
         }
         self.cpu.loops = MAX_LOOPS;
         self.tail_calls += 1;
+        self.point_at_frame(opens);
         Ok(())
     }
 
-    /// Makes the bytes of the current frame accessible, new to the program, and points r10 behind them.
-    pub(crate) fn open_frame(&mut self, memory: &Memory) -> Result<(), Box<TrapKind>> {
-        let start = self.stack.frame(self.callers.len()).ok_or(TrapKind::CallDepth)?;
-        memory.grant(start);
-        memory.write(start, self.poison.frame()).map_err(TrapKind::Memory)?;
-        self.cpu.regs[Reg::FP.index()] = start + FRAME_BYTES as u64;
-        Ok(())
+    /// If the function of a program that starts at `pc` uses a frame, makes the bytes of one accessible and new;
+    /// the answer is whether it did.
+    fn open_frame(
+        &self,
+        memory: &Memory,
+        index: usize,
+        program: &Program,
+        pc: u32,
+    ) -> Result<bool, Box<TrapKind>> {
+        let needed = program.uses_frame(pc) || Stack::is_deep(index);
+        if needed {
+            self.stack.open(memory, index, self.poison.frame()).map_err(TrapKind::Memory)?;
+        }
+        Ok(needed)
+    }
+
+    fn point_at_frame(&mut self, opened: bool) {
+        self.active.opened = opened;
+        self.cpu.regs[Reg::FP.index()] = self.stack.top(self.callers.len());
+    }
+
+    /// Leaves all functions but the one that runs, for good.
+    pub(crate) fn drop_callers(&mut self, memory: &Memory) {
+        while self.pop_frame(memory).is_some() {}
     }
 
     /// What a call leaves in r1 to r5.

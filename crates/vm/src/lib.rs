@@ -29,6 +29,7 @@
 
 mod atomic;
 mod exit;
+mod flow;
 mod frame;
 mod hook;
 mod host;

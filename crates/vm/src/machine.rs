@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::program::Program;
 use crate::seed::Poison;
 use crate::stack::{MAX_TAIL_CALLS, Stack};
+use crate::step::Step;
 use crate::threaded::Cpu;
 
 /// The budget of a machine that was given none: about a second of work.
@@ -177,10 +178,13 @@ impl Machine {
         }
     }
 
-    fn try_step(&mut self, memory: &Memory, host: &mut dyn Host) -> Result<(), Box<TrapKind>> {
+    fn try_step(&mut self, memory: &Memory, host: &mut dyn Host) -> Step {
         match self.phase {
             Phase::Finished(_) => return Ok(()),
-            Phase::Fresh => self.enter(memory)?,
+            Phase::Fresh => {
+                self.enter(memory)?;
+                self.phase = Phase::Running;
+            }
             Phase::Running => {}
         }
         if self.budget_left() == 0 {
@@ -188,12 +192,6 @@ impl Machine {
         }
         self.execute(memory, host)?;
         self.insns += 1;
-        Ok(())
-    }
-
-    fn enter(&mut self, memory: &Memory) -> Result<(), Box<TrapKind>> {
-        self.open_frame(memory)?;
-        self.phase = Phase::Running;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use skep_isa::{Callee, Imm64, Insn, Op, Reg, SLOT_BYTES, decode};
 
+use crate::flow;
 use crate::threaded::{self, Code};
 
 /// Most slots a program may have; the real kernel takes a million instructions.
@@ -27,6 +28,8 @@ pub struct Program {
     code: Box<[Code]>,
     /// Where each jump, branch and local call goes, as an index into `ops`; 0 for the others.
     targets: Box<[u32]>,
+    /// For each instruction: whether r10 is used there or further on in its function.
+    frames: Box<[bool]>,
     /// Where each instruction stands, in slots.
     slots: Box<[u32]>,
     /// The inverse: which instruction starts at a slot, or [`NO_OP`].
@@ -51,7 +54,7 @@ impl Program {
         let mut op_at = vec![NO_OP; insns.len()];
         let mut slot = 0;
         while slot < insns.len() {
-            let op = decode(insns, slot).map_err(|e| DecodeError::at(e.slot, e.to_string()))?;
+            let op = decode(insns, slot).map_err(DecodeError::from)?;
             check_op(&op).map_err(|message| DecodeError::at(slot, message))?;
             op_at[slot] = ops.len() as u32;
             ops.push(op);
@@ -66,6 +69,7 @@ impl Program {
             ops: ops.into(),
             code: Box::new([]),
             targets: Box::new([]),
+            frames: Box::new([]),
             slots: slots.into(),
             op_at: op_at.into(),
         };
@@ -123,6 +127,11 @@ impl Program {
         &self.code
     }
 
+    /// Whether a function that starts at an instruction needs a stack frame: it uses r10 somewhere.
+    pub(crate) fn uses_frame(&self, index: u32) -> bool {
+        self.frames[index as usize]
+    }
+
     pub(crate) fn target(&self, index: u32) -> u32 {
         self.targets[index as usize]
     }
@@ -155,6 +164,7 @@ impl Program {
             }
         }
         self.targets = targets.into();
+        self.frames = flow::uses_frame(&self.ops, &self.targets);
         let code = self.ops.iter().zip(&self.targets).enumerate();
         self.code =
             code.map(|(index, (op, to))| threaded::encode(op, *to as i32 - index as i32 - 1)).collect();
@@ -167,7 +177,7 @@ fn check_op(op: &Op) -> Result<(), String> {
     if let Op::LoadImm64 { value, .. } = op
         && !matches!(value, Imm64::Const(_) | Imm64::Func(_))
     {
-        return Err(format!("nobody resolved {value:?} to an address"));
+        return Err(format!("nobody resolved {value} to an address"));
     }
     if written(op) == Some(Reg::FP) {
         return Err("r10 is the frame pointer, and read-only".into());
@@ -204,19 +214,25 @@ fn check_end(ops: &[Op], slots: &[u32]) -> Result<(), DecodeError> {
 pub struct DecodeError {
     /// The offending slot.
     pub slot: usize,
-    /// What is wrong with it.
+    /// What is wrong with it, in a sentence that says where.
     pub message: String,
 }
 
 impl DecodeError {
-    fn at(slot: usize, message: impl Into<String>) -> DecodeError {
-        DecodeError { slot, message: message.into() }
+    fn at(slot: usize, what: impl fmt::Display) -> DecodeError {
+        DecodeError { slot, message: format!("insn {slot}: {what}") }
+    }
+}
+
+impl From<skep_isa::Error> for DecodeError {
+    fn from(error: skep_isa::Error) -> DecodeError {
+        DecodeError { slot: error.slot, message: error.to_string() }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "slot {}: {}", self.slot, self.message)
+        f.write_str(&self.message)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The stack area of one invocation: frames with gaps between them.
 
-use skep_memory::{Arena, Memory, NoMemory, ObjectKind, Origin, Rights};
+use skep_memory::{Arena, Fault, Memory, NoMemory, ObjectKind, Origin, Rights};
+
+use crate::threaded::is_accessible;
 
 /// Bytes of one stack frame (`MAX_BPF_STACK`); r10 points behind the last.
 pub const FRAME_BYTES: usize = 512;
@@ -40,7 +42,40 @@ impl Stack {
     }
 
     /// The lowest address of a frame, counted from the entry function's.
-    pub(crate) fn frame(self, index: usize) -> Option<u64> {
-        (index < FRAMES).then(|| self.base + (index * STRIDE) as u64)
+    fn bottom(self, index: usize) -> u64 {
+        self.base + (index * STRIDE) as u64
+    }
+
+    /// What r10 is in a frame.
+    pub(crate) fn top(self, index: usize) -> u64 {
+        self.bottom(index) + FRAME_BYTES as u64
+    }
+
+    /// Makes a frame accessible, with these bytes.
+    pub(crate) fn open(self, memory: &Memory, index: usize, bytes: &[u8; FRAME_BYTES]) -> Result<(), Fault> {
+        memory.grant(self.bottom(index));
+        memory.write(self.bottom(index), bytes)
+    }
+
+    /// Takes a frame's bytes away from the program.
+    pub(crate) fn close(self, memory: &Memory, index: usize) {
+        memory.revoke(self.bottom(index));
+    }
+
+    /// Whether a frame is one that only tail calls out of subprograms lead to. These are always opened, so that
+    /// [`Stack::close_leftovers`] finds them without looking at all.
+    pub(crate) fn is_deep(index: usize) -> bool {
+        index >= MAX_FRAMES - 1
+    }
+
+    /// Closes what a machine left open that did not finish.
+    pub(crate) fn close_leftovers(self, memory: &Memory) {
+        for index in 0..FRAMES {
+            if is_accessible(memory, self.bottom(index)) {
+                self.close(memory, index);
+            } else if Stack::is_deep(index) {
+                break;
+            }
+        }
     }
 }

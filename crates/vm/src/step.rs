@@ -18,7 +18,8 @@ use crate::machine::{Machine, Phase};
 /// (emit_bpf_tail_call_indirect, arch/x86/net/bpf_jit_comp.c); the helper's documentation promises a negative error.
 pub const TAIL_CALL_FAILED: u64 = -2i64 as u64;
 
-type Step = Result<(), Box<TrapKind>>;
+/// Why it could not be done, if so.
+pub(crate) type Step = Result<(), Box<TrapKind>>;
 
 impl Machine {
     /// Executes the instruction at `pc`. On an error the machine is as before, but for what a host did.
@@ -149,7 +150,7 @@ impl Machine {
                 Ok(())
             }
             Outcome::Throw(value) => {
-                self.callers.clear();
+                self.drop_callers(memory);
                 self.phase = Phase::Finished(value);
                 Ok(())
             }
@@ -174,7 +175,7 @@ impl Machine {
     /// Returns r0 to whoever waits for the current frame.
     fn leave(&mut self, memory: &Memory, host: &mut dyn Host) -> Step {
         let r0 = self.reg(Reg::R0);
-        match self.pop_frame() {
+        match self.pop_frame(memory) {
             None => self.phase = Phase::Finished(r0),
             Some(Awaits::Call) => self.active.pc += 1,
             Some(Awaits::Callback(cont)) => {

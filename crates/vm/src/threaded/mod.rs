@@ -43,30 +43,34 @@ impl Machine {
         let entry = i64::from(self.active.pc);
         let grant = self.budget_left().min(CHUNK + 2 * code.len() as u64) as i64;
         let fuel = grant + entry - 2 * length;
-        let window = memory.window();
-        if fuel < 0 || !self.frame_is_open(window) {
+        if fuel < 0 || (self.active.opened && !is_accessible_frame(memory, self.reg(Reg::FP))) {
             return;
         }
         self.cpu.fuel = fuel;
         let start = &code[entry as usize];
         // SAFETY: `start` lies in the code of a whole program, registers are the machine's own, and the memory is
         // borrowed for the length of the call.
-        let stop = unsafe { trampoline(start, &mut self.cpu, window) };
+        let stop = unsafe { trampoline(start, &mut self.cpu, memory.window()) };
         // SAFETY: handlers only go to instructions of the same program.
         let moved = unsafe { stop.offset_from(start) } as i64;
         self.active.pc = (entry + moved) as u32;
         self.add_insns((moved - (self.cpu.fuel - fuel)) as u64);
     }
+}
 
-    /// Whether the current frame is still accessible: a machine may be given another memory than before, or its
-    /// stack may have been freed. Loads and stores in the frame are not checked one by one.
-    fn frame_is_open(&self, window: Window) -> bool {
-        let top = self.reg(Reg::FP);
-        [top.wrapping_sub(FRAME_BYTES as u64), top.wrapping_sub(8)].into_iter().all(|addr| {
-            // SAFETY: the memory of the window is borrowed by the caller.
-            unsafe { window.can_load(addr, 8) && window.can_store(addr, 8) }
-        })
-    }
+/// Whether a frame that was opened is still accessible: a machine may be given another memory than before, or its stack
+/// may have been freed. Loads and stores within the frame are not checked one by one.
+fn is_accessible_frame(memory: &Memory, top: u64) -> bool {
+    [top.wrapping_sub(FRAME_BYTES as u64), top.wrapping_sub(8)]
+        .into_iter()
+        .all(|addr| is_accessible(memory, addr))
+}
+
+/// Whether programs may load and store 8 bytes at an address. Unlike an access, a refusal makes no report.
+pub(crate) fn is_accessible(memory: &Memory, addr: u64) -> bool {
+    let window = memory.window();
+    // SAFETY: the memory is borrowed, so alive, and not shared with other threads.
+    unsafe { window.can_load(addr, 8) && window.can_store(addr, 8) }
 }
 
 /// Runs handlers until one stops; the answer is the instruction it stands before.
