@@ -139,12 +139,10 @@ impl Btf {
 
     /// All types of this kind and name, own types before the base's.
     pub fn find_all<'a>(&'a self, kind: Kind, name: &'a str) -> impl Iterator<Item = TypeId> + 'a {
-        std::iter::successors(Some(self), |btf| btf.base.as_deref()).flat_map(move |btf| {
-            let index = btf.index.get_or_init(|| Index::build(btf));
-            index.candidates(name).filter(move |id| {
-                btf.type_by_id(*id).is_some_and(|ty| ty.kind() == kind && btf.str(ty.name) == name)
-            })
-        })
+        let same = move |btf: &Btf, id: TypeId| {
+            btf.type_by_id(id).is_some_and(|ty| ty.kind() == kind && btf.str(ty.name) == name)
+        };
+        self.with_bases().flat_map(move |btf| btf.index().candidates(name).filter(move |id| same(btf, *id)))
     }
 
     pub(crate) fn layout(&self, id: TypeId) -> Option<Layout> {
@@ -201,38 +199,44 @@ impl Btf {
         self.type_by_id(self.resolve(id))
     }
 
-    /// Fills in a data section as a loader does once it knows the ELF section: its size, and the offset of every
-    /// variable (in bytes; `None` leaves it). Variables are then ordered by offset.
+    /// Fills in a data section as a loader does once it knows the ELF section (libbpf's `btf_fixup_datasec`): its
+    /// size, and an offset in bytes for every variable, in recorded order. The variables are then ordered by offset.
     ///
-    /// # Errors
-    /// `id` is not a data section of this BTF (of its base's: neither).
-    pub fn lay_out_section(
-        &mut self,
-        id: impl Into<TypeId>,
-        size: u32,
-        mut offset: impl FnMut(&str) -> Option<u32>,
-    ) -> Result<(), TypeError> {
-        let id = id.into();
-        let offsets: Vec<Option<u32>> = self.vars(id).map(|var| offset(var.name)).collect();
-        let index = self.own_index(id).ok_or(TypeError::NoSuchType(id))?;
-        let Some(Def::DataSec(section)) = self.types.get_mut(index).map(|ty| &mut ty.def) else {
-            return Err(TypeError::NoSuchType(id));
+    /// False, and nothing is changed, if `id` is no data section of this BTF's own, or there are more or fewer
+    /// offsets than variables.
+    pub fn place_datasec(&mut self, id: impl Into<TypeId>, size: u32, offsets: &[u32]) -> bool {
+        let Some(index) = self.own_index(id.into()) else { return false };
+        let section = match self.types.get_mut(index).map(|ty| &mut ty.def) {
+            Some(Def::DataSec(section)) if section.vars.len() == offsets.len() => section,
+            _ => return false,
         };
         section.size = size;
         for (var, offset) in section.vars.iter_mut().zip(offsets) {
-            var.offset = offset.unwrap_or(var.offset);
+            var.offset = *offset;
         }
         section.vars.sort_by_key(|var| var.offset);
         self.layouts.set_size(index, size);
-        Ok(())
+        true
     }
 
-    /// The tags that [`Def::DeclTag`] types put on `id`: their texts, and the member or parameter they are on.
+    /// The tags that [`Def::DeclTag`] types put on `id`, in the order of their ids: the member or parameter they
+    /// are on (`None`: the whole of it), and their texts.
     pub fn decl_tags(&self, id: impl Into<TypeId>) -> impl Iterator<Item = (Option<u32>, &str)> {
         let id = id.into();
-        self.types().filter_map(move |(_, ty)| match ty.def {
-            Def::DeclTag(tag) if tag.target == id => Some((tag.component, self.str(ty.name))),
-            _ => None,
+        self.with_bases().flat_map(move |btf| btf.index().tags(id)).filter_map(|tag| {
+            match self.type_by_id(tag)? {
+                Type { name, def: Def::DeclTag(tag) } => Some((tag.component, self.str(*name))),
+                _ => None,
+            }
         })
+    }
+
+    /// This, its base, and so on.
+    fn with_bases(&self) -> impl Iterator<Item = &Btf> {
+        std::iter::successors(Some(self), |btf| btf.base.as_deref())
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::build(self))
     }
 }

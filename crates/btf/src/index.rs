@@ -1,26 +1,48 @@
-//! Types by name.
+//! Types by name, and tags by what they are on.
 
-use crate::{Btf, TypeId};
+use crate::Btf;
+use crate::types::*;
 
-/// Hashes of the names of the own types of a [`Btf`], sorted. Eight bytes a named type.
+/// Sorted lists over the own types of a [`Btf`]: eight bytes for each that has a name, and for each tag.
 #[derive(Clone, Debug)]
-pub(crate) struct Index(Box<[(u32, TypeId)]>);
+pub(crate) struct Index {
+    /// Hashes of names.
+    names: Box<[(u32, TypeId)]>,
+    /// What tags are on, and the tags.
+    tags: Box<[(TypeId, TypeId)]>,
+}
 
 impl Index {
     pub(crate) fn build(btf: &Btf) -> Index {
         let named = btf.own_types().filter(|(_, ty)| !ty.name.is_empty());
-        let mut entries: Vec<_> = named.map(|(id, ty)| (hash(btf.str(ty.name)), id)).collect();
-        entries.sort_unstable();
-        Index(entries.into())
+        let names = named.map(|(id, ty)| (hash(btf.str(ty.name)), id));
+        let tags = btf.own_types().filter_map(|(id, ty)| match ty.def {
+            Def::DeclTag(tag) => Some((tag.target, id)),
+            _ => None,
+        });
+        Index { names: sorted(names), tags: sorted(tags) }
     }
 
     /// Ids, ascending, whose names have the same hash as `name`.
     pub(crate) fn candidates(&self, name: &str) -> impl Iterator<Item = TypeId> + '_ {
-        let hash = hash(name);
-        let start = self.0.partition_point(|(h, _)| *h < hash);
-        let same = self.0.iter().skip(start).take_while(move |(h, _)| *h == hash);
-        same.map(|(_, id)| *id)
+        with_key(&self.names, hash(name))
     }
+
+    /// Ids, ascending, of the tags on `target`.
+    pub(crate) fn tags(&self, target: TypeId) -> impl Iterator<Item = TypeId> + '_ {
+        with_key(&self.tags, target)
+    }
+}
+
+fn sorted<K: Ord>(pairs: impl Iterator<Item = (K, TypeId)>) -> Box<[(K, TypeId)]> {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_unstable();
+    pairs.into()
+}
+
+fn with_key<K: Ord + Copy>(pairs: &[(K, TypeId)], key: K) -> impl Iterator<Item = TypeId> + '_ {
+    let start = pairs.partition_point(|(k, _)| *k < key);
+    pairs.iter().skip(start).take_while(move |(k, _)| *k == key).map(|(_, id)| *id)
 }
 
 /// FNV-1a.

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use crate::header::Header;
-use crate::layout::Layouts;
 use crate::reader::Reader;
 use crate::strings::Strings;
 use crate::types::*;
@@ -25,7 +24,7 @@ pub(crate) fn parse(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, Error> 
     let strings = parse_strings(strings, base.is_some())?;
     let mut btf = Btf::empty(base, strings).ok_or(Error { offset: 0, reason: Reason::TooMuch })?;
     let offsets = parse_types(types, &mut btf)?;
-    btf.layouts = check_types(&btf, &offsets)?;
+    btf.layouts = crate::check::check(&btf, &offsets)?;
     Ok(btf)
 }
 
@@ -67,10 +66,6 @@ impl Head {
     fn fail<T>(&self, reason: Reason) -> Result<T, Error> {
         Err(Error { offset: self.offset, reason })
     }
-
-    fn no_vlen(&self) -> Result<(), Error> {
-        if self.vlen == 0 { Ok(()) } else { self.fail(Reason::Field { field: "vlen", value: self.vlen }) }
-    }
 }
 
 struct Parser<'p, 'b> {
@@ -96,15 +91,11 @@ impl Parser<'_, '_> {
     }
 
     fn def(&mut self, kind: Kind, head: &Head) -> Result<Def, Error> {
-        let flagged =
-            [Kind::Struct, Kind::Union, Kind::Enum, Kind::Enum64, Kind::Fwd, Kind::DeclTag, Kind::TypeTag];
-        if head.kflag && !flagged.contains(&kind) {
+        if head.kflag && !kind.has_flag() {
             return head.fail(Reason::ReservedBits(1 << 31));
         }
-        let listed =
-            [Kind::Struct, Kind::Union, Kind::Enum, Kind::Enum64, Kind::FuncProto, Kind::DataSec, Kind::Func];
-        if !listed.contains(&kind) {
-            head.no_vlen()?;
+        if head.vlen != 0 && !kind.has_vlen() {
+            return head.fail(Reason::Field { field: "vlen", value: head.vlen });
         }
         let target = TypeId(head.word);
         Ok(match kind {
@@ -149,14 +140,9 @@ impl Parser<'_, '_> {
         if head.word > 16 {
             return head.fail(Reason::Field { field: "size of an integer", value: head.word });
         }
-        let encoding = match (word >> 24) & 0xf {
-            0 => IntEncoding::default(),
-            1 => IntEncoding { signed: true, ..IntEncoding::default() },
-            2 => IntEncoding { char: true, ..IntEncoding::default() },
-            // clang gives plain `char` both where it is signed.
-            3 => IntEncoding { signed: true, char: true, bool: false },
-            4 => IntEncoding { bool: true, ..IntEncoding::default() },
-            value => return head.fail(Reason::Field { field: "encoding of an integer", value }),
+        let encoding = (word >> 24) & 0xf;
+        let Some(encoding) = IntEncoding::from_number(encoding) else {
+            return head.fail(Reason::Field { field: "encoding of an integer", value: encoding });
         };
         Ok(Int { size: head.word, bits: bits as u8, offset: offset as u8, encoding })
     }
@@ -248,49 +234,5 @@ fn linkage(head: &Head, number: u32) -> Result<Linkage, Error> {
     match Linkage::from_number(number) {
         Some(linkage) => Ok(linkage),
         None => head.fail(Reason::Field { field: "linkage", value: number }),
-    }
-}
-
-/// That every reference is to a type of a kind that can be there, and that nothing contains itself.
-fn check_types(btf: &Btf, offsets: &[u32]) -> Result<Layouts, Error> {
-    let offset_of = |id: TypeId| {
-        let index = id.0.checked_sub(btf.first_id()).map(|i| i as usize);
-        index.and_then(|i| offsets.get(i)).map_or(0, |o| *o as usize)
-    };
-    for (id, ty) in btf.own_types() {
-        check_references(btf, ty).map_err(|reason| Error { offset: offset_of(id), reason })?;
-    }
-    Layouts::compute(btf).map_err(|(id, reason)| Error { offset: offset_of(id), reason })
-}
-
-fn check_references(btf: &Btf, ty: &Type) -> Result<(), Reason> {
-    let exists = |id: TypeId| match btf.type_by_id(id) {
-        Some(ty) => Ok(ty),
-        None => Err(Reason::NoSuchType(id)),
-    };
-    // What may be pointed to, contained or returned: not a function, variable, section or declaration tag.
-    let data = |id: TypeId| match exists(id)?.kind() {
-        Kind::Func | Kind::Var | Kind::DataSec | Kind::DeclTag => {
-            Err(Reason::WrongKind { id, expected: "the type of a value" })
-        }
-        _ => Ok(()),
-    };
-    match &ty.def {
-        Def::Void | Def::Int(_) | Def::Float(_) | Def::Fwd(_) | Def::Enum(_) | Def::Enum64(_) => Ok(()),
-        Def::Ptr(id) | Def::Typedef(id) | Def::Volatile(id) | Def::Const(id) | Def::Restrict(id) => data(*id),
-        Def::TypeTag(tag) => data(tag.target),
-        Def::Array(array) => data(array.element).and(data(array.index)),
-        Def::Struct(c) | Def::Union(c) => c.members.iter().try_for_each(|m| data(m.type_id)),
-        Def::Func(func) => match exists(func.proto)?.kind() {
-            Kind::FuncProto => Ok(()),
-            _ => Err(Reason::WrongKind { id: func.proto, expected: "a function prototype" }),
-        },
-        Def::FuncProto(proto) => data(proto.ret).and(proto.params.iter().try_for_each(|p| data(p.type_id))),
-        Def::Var(var) => data(var.type_id),
-        Def::DataSec(section) => section.vars.iter().try_for_each(|var| match exists(var.type_id)?.kind() {
-            Kind::Var | Kind::Func => Ok(()),
-            _ => Err(Reason::WrongKind { id: var.type_id, expected: "a variable or function" }),
-        }),
-        Def::DeclTag(tag) => exists(tag.target).map(drop),
     }
 }

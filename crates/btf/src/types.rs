@@ -90,15 +90,42 @@ pub struct Int {
     pub encoding: IntEncoding,
 }
 
-/// How an integer's bits are to be read and shown. Plain unsigned has none set.
+/// How an integer's bits are to be read and shown.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct IntEncoding {
-    /// Two's complement.
-    pub signed: bool,
+#[repr(u8)]
+pub enum IntEncoding {
+    /// Unsigned.
+    #[default]
+    Unsigned = 0,
+    /// Two's complement. clang's `char` is one of these.
+    Signed = 1,
     /// A character.
-    pub char: bool,
+    Char = 2,
     /// A truth value.
-    pub bool: bool,
+    Bool = 4,
+}
+
+impl IntEncoding {
+    /// The encoding with these bits, or `None`: the kernel takes no combinations (`btf_int_check_meta`).
+    pub const fn from_number(number: u32) -> Option<IntEncoding> {
+        match number {
+            0 => Some(IntEncoding::Unsigned),
+            1 => Some(IntEncoding::Signed),
+            2 => Some(IntEncoding::Char),
+            4 => Some(IntEncoding::Bool),
+            _ => None,
+        }
+    }
+
+    /// `"(none)"`, `"SIGNED"`, `"CHAR"` or `"BOOL"`, as bpftool has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IntEncoding::Unsigned => "(none)",
+            IntEncoding::Signed => "SIGNED",
+            IntEncoding::Char => "CHAR",
+            IntEncoding::Bool => "BOOL",
+        }
+    }
 }
 
 /// An array type.

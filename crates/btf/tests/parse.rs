@@ -122,7 +122,7 @@ fn members() {
 #[test]
 fn old_bit_fields() {
     let mut builder = BtfBuilder::new();
-    let def = |bits, offset| Def::Int(Int { size: 4, bits, offset, encoding: IntEncoding::default() });
+    let def = |bits, offset| Def::Int(Int { size: 4, bits, offset, encoding: IntEncoding::Unsigned });
     let whole = builder.add("unsigned int", def(32, 0));
     let three = builder.add("unsigned int", def(3, 0));
     let at_two = builder.add("unsigned int", def(5, 2));
@@ -196,9 +196,8 @@ fn sections_are_laid_out_by_a_loader() {
     let mut btf = kinds();
     let bss = btf.find(Kind::DataSec, ".bss").unwrap();
     assert_eq!(btf.size_of(bss), Ok(0));
-    let order = ["sign", "tagged", "anon", "fns", "flex_ptr"];
-    let offset = |name: &str| order.iter().position(|n| *n == name).map(|at| at as u32 * 32);
-    btf.lay_out_section(bss, 256, offset).unwrap();
+    // hidden, flex_ptr, fns, anon, tagged, sign
+    assert!(btf.place_datasec(bss, 256, &[0, 128, 96, 64, 32, 0]));
     assert_eq!(btf.size_of(bss), Ok(256));
     let vars: Vec<_> = btf.vars(bss).map(|v| (v.name, v.offset)).collect();
     assert_eq!(
@@ -207,7 +206,10 @@ fn sections_are_laid_out_by_a_loader() {
     );
     assert_eq!(btf.field(bss, "fns[2]").map(|f| f.bit_offset), Ok((96 + 16) * 8));
     let int = btf.find(Kind::Int, "int").unwrap();
-    assert_eq!(btf.lay_out_section(int, 0, |_| None), Err(TypeError::NoSuchType(int)));
+    assert!(!btf.place_datasec(int, 0, &[]));
+    assert!(!btf.place_datasec(bss, 0, &[0]));
+    assert!(!btf.place_datasec(9999, 0, &[]));
+    assert_eq!(btf.size_of(bss), Ok(256));
 }
 
 #[test]

@@ -89,7 +89,7 @@ proptest! {
 /// One type to build, from numbers: kinds, sizes and references to types before it.
 #[derive(Clone, Debug)]
 enum Recipe {
-    Int { size: u8, signed: bool, bool: bool, char: bool },
+    Int { size: u8, encoding: IntEncoding },
     Float(bool),
     Ptr(u32),
     Array { of: u32, len: u32 },
@@ -102,10 +102,11 @@ enum Recipe {
 fn recipe() -> impl Strategy<Value = Recipe> {
     let id = any::<u32>();
     prop_oneof![
-        (0..5u32, any::<bool>(), 0..6u8).prop_map(|(log, signed, special)| match (log, special) {
-            (0, 0) => Recipe::Int { size: 1, signed: false, bool: true, char: false },
-            (0, 1) => Recipe::Int { size: 1, signed: false, bool: false, char: true },
-            _ => Recipe::Int { size: 1 << log, signed, bool: false, char: false },
+        (0..5u32, 0..6u8).prop_map(|(log, encoding)| match (log, encoding) {
+            (0, 0) => Recipe::Int { size: 1, encoding: IntEncoding::Bool },
+            (0, 1) => Recipe::Int { size: 1, encoding: IntEncoding::Char },
+            (_, 2 | 3) => Recipe::Int { size: 1 << log, encoding: IntEncoding::Signed },
+            _ => Recipe::Int { size: 1 << log, encoding: IntEncoding::Unsigned },
         }),
         any::<bool>().prop_map(Recipe::Float),
         id.prop_map(Recipe::Ptr),
@@ -145,8 +146,8 @@ impl Kitchen {
     fn cook(&mut self, recipe: &Recipe) {
         let name = format!("t{}", self.sizes.len());
         match recipe {
-            Recipe::Int { size, signed, bool, char } => {
-                self.builder.int(&name, *size, IntEncoding { signed: *signed, bool: *bool, char: *char });
+            Recipe::Int { size, encoding } => {
+                self.builder.int(&name, *size, *encoding);
                 self.done((*size).into(), 0, true);
             }
             Recipe::Float(double) => {

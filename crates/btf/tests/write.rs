@@ -41,7 +41,7 @@ fn strings_are_kept_once() {
 #[test]
 fn every_kind_can_be_built() {
     let mut b = BtfBuilder::new();
-    let int = b.int("int", 4, IntEncoding { signed: true, ..Default::default() });
+    let int = b.int("int", 4, IntEncoding::Signed);
     let float = b.add("double", Def::Float(8));
     let ptr = b.add("", Def::Ptr(int));
     let array = b.add("", Def::Array(Array { element: ptr, index: int, len: 3 }));
@@ -131,11 +131,11 @@ mod same {
             if backwards {
                 b.string("something else");
                 b.add("", Def::Ptr(TypeId(3)));
-                let int = b.int("int", 4, IntEncoding::default());
+                let int = b.int("int", 4, IntEncoding::Unsigned);
                 let node = b.structure("node", 16, &[("next", TypeId(1), 0), (value, int, 64)]);
                 (b.build().unwrap(), node)
             } else {
-                let int = b.int("int", 4, IntEncoding::default());
+                let int = b.int("int", 4, IntEncoding::Unsigned);
                 let node = b.structure("node", 16, &[("next", TypeId(3), 0), (value, int, 64)]);
                 b.add("", Def::Ptr(node));
                 (b.build().unwrap(), node)

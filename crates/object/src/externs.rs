@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use skep_btf::{Btf, Def, Kind, Linkage, TypeId};
+use skep_btf::{Btf, Def, IntEncoding, Kind, Linkage, TypeId};
 
 use crate::budget::Budget;
 use crate::data::{DataKind, DataSection, Var};
@@ -173,15 +173,17 @@ fn describe(btf: &Btf, sections: &HashMap<TypeId, &str>, name: &str) -> Result<D
 fn kconfig_type(btf: &Btf, id: TypeId) -> Option<KconfigType> {
     let ty = btf.resolved(id)?;
     match &ty.def {
-        Def::Int(int) if int.encoding.bool => (int.size == 1).then_some(KconfigType::Bool),
+        Def::Int(int) if int.encoding == IntEncoding::Bool => (int.size == 1).then_some(KconfigType::Bool),
         Def::Int(int) if int.size == 1 => Some(KconfigType::Char),
         Def::Int(int) if matches!(int.size, 2 | 4 | 8) => {
-            Some(KconfigType::Int { signed: int.encoding.signed })
+            Some(KconfigType::Int { signed: int.encoding == IntEncoding::Signed })
         }
         Def::Enum(it) if it.size == 4 => is_tristate(btf.str(ty.name)),
         Def::Enum64(_) => is_tristate(btf.str(ty.name)),
         Def::Array(array) if array.len > 0 => match btf.resolved(array.element).map(|it| &it.def) {
-            Some(Def::Int(int)) if int.size == 1 && !int.encoding.bool => Some(KconfigType::CharArray),
+            Some(Def::Int(int)) if int.size == 1 && int.encoding != IntEncoding::Bool => {
+                Some(KconfigType::CharArray)
+            }
             _ => None,
         },
         _ => None,

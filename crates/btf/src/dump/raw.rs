@@ -67,13 +67,7 @@ impl fmt::Display for Name<'_> {
 }
 
 fn int_line(int: &Int, out: &mut String) -> fmt::Result {
-    let encoding = match int.encoding {
-        IntEncoding { bool: true, .. } => "BOOL",
-        IntEncoding { signed: true, char: true, .. } => "SIGNED CHAR",
-        IntEncoding { char: true, .. } => "CHAR",
-        IntEncoding { signed: true, .. } => "SIGNED",
-        _ => "(none)",
-    };
+    let encoding = int.encoding.name();
     write!(out, " size={} bits_offset={} nr_bits={} encoding={encoding}", int.size, int.offset, int.bits)
 }
 

@@ -1,8 +1,7 @@
 //! Values as `bpftool map dump` prints them when a map has BTF: JSON-like, but not JSON (a pointer to nothing is
 //! `"(nil)"`, a bit-field is a bare `0x1f`).
 //!
-//! Where bpftool (as of Linux 6.12) gives up in the middle of a value, this goes on: floats are printed as numbers,
-//! a signed `char` as a character.
+//! Where bpftool (as of Linux 6.12) gives up in the middle of a value, this goes on: floats are printed as numbers.
 
 use super::ValueError;
 use super::decode::int_bits;
@@ -180,18 +179,17 @@ impl<'b> Printer<'b> {
 
     fn int(&mut self, int: &Int, number: u128) {
         let len = u32::from(int.bits);
-        let encoding = int.encoding;
         if int.offset != 0 || !matches!(len, 8 | 16 | 32 | 64) {
             return self.hex(number);
         }
-        match (encoding.bool, encoding.char, encoding.signed) {
-            (true, _, _) => self.text(if number != 0 { "true" } else { "false" }),
-            (_, true, _) => match number as u8 {
+        match int.encoding {
+            IntEncoding::Bool => self.text(if number != 0 { "true" } else { "false" }),
+            IntEncoding::Char => match number as u8 {
                 byte @ 0x20..0x7f => self.text(&format!("\"{}\"", char::from(byte))),
                 byte => self.hex(byte.into()),
             },
-            (_, _, true) => self.text(&bits::sign_extend(number, len).to_string()),
-            _ => self.text(&number.to_string()),
+            IntEncoding::Signed => self.text(&bits::sign_extend(number, len).to_string()),
+            IntEncoding::Unsigned => self.text(&number.to_string()),
         }
     }
 
@@ -215,7 +213,8 @@ impl<'b> Printer<'b> {
     fn string<'d>(&self, array: &Array, bytes: &'d [u8], at: u64) -> Option<&'d str> {
         let ty = self.btf.type_by_id(self.btf.unqualified(array.element))?;
         match ty.def {
-            Def::Int(Int { size: 1, encoding, .. }) if encoding.char || self.btf.str(ty.name) == "char" => {}
+            Def::Int(Int { size: 1, encoding, .. })
+                if encoding == IntEncoding::Char || self.btf.str(ty.name) == "char" => {}
             _ => return None,
         }
         let bytes = bytes.get(usize::try_from(at / 8).ok()?..)?.get(..array.len as usize)?;

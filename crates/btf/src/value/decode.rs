@@ -188,10 +188,10 @@ fn byte_array(btf: &Btf, element: TypeId) -> Option<MakeBytes> {
     let ty = btf.resolved(element)?;
     match ty.def {
         Def::Int(Int { size: 1, bits: 8, offset: 0, encoding }) => {
-            if encoding.char || btf.str(ty.name) == "char" {
+            if encoding == IntEncoding::Char || btf.str(ty.name) == "char" {
                 Some(Value::Chars)
             } else {
-                (encoding == IntEncoding::default()).then_some(Value::Bytes)
+                (encoding == IntEncoding::Unsigned).then_some(Value::Bytes)
             }
         }
         _ => None,
@@ -210,9 +210,9 @@ fn int_value(input: &Input<'_>, int: &Int, place: Place) -> Option<Value> {
     let (at, len) = int_bits(int, place.at, place.bit_size);
     let number = bits::read(input.bytes, at, len)?;
     Some(match int.encoding {
-        IntEncoding { bool: true, .. } if number <= 1 => Value::Bool(number == 1),
-        IntEncoding { char: true, .. } if len == 8 => Value::Char(number as u8),
-        IntEncoding { signed: true, .. } => Value::Int(bits::sign_extend(number, len)),
+        IntEncoding::Bool if number <= 1 => Value::Bool(number == 1),
+        IntEncoding::Char if len == 8 => Value::Char(number as u8),
+        IntEncoding::Signed => Value::Int(bits::sign_extend(number, len)),
         _ => Value::Uint(number),
     })
 }

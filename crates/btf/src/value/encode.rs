@@ -92,9 +92,10 @@ impl Encoder<'_> {
         let bit_size = place.is_bitfield.then_some(place.bit_size as u32);
         let (bit_offset, len) = int_bits(int, place.bit_offset, bit_size);
         let place = FieldRef { bit_offset, bit_size: len.into(), ..place };
+        let is_signed = int.encoding == IntEncoding::Signed;
         let (number, fits) = match (value, value.as_i128()) {
-            (Value::Uint(number), _) => (*number, fits_unsigned(*number, len, int.encoding.signed)),
-            (_, Some(number)) if int.encoding.signed => (number as u128, fits_signed(number, len)),
+            (Value::Uint(number), _) => (*number, fits_unsigned(*number, len, is_signed)),
+            (_, Some(number)) if is_signed => (number as u128, fits_signed(number, len)),
             (_, Some(number)) => (number as u128, number >= 0 && fits_unsigned(number as u128, len, false)),
             (_, None) => return self.mismatch("an integer"),
         };

@@ -17,7 +17,7 @@ use crate::{Btf, Error, Reason, StrOff};
 /// use skep_btf::{BtfBuilder, Def, IntEncoding};
 ///
 /// let mut builder = BtfBuilder::new();
-/// let int = builder.int("int", 4, IntEncoding { signed: true, ..Default::default() });
+/// let int = builder.int("int", 4, IntEncoding::Signed);
 /// let node = builder.next_id();
 /// let next = node.0 + 1;
 /// builder.structure("node", 16, &[("next", next.into(), 0), ("value", int, 64)]);

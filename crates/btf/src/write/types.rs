@@ -18,9 +18,7 @@ impl Out {
     fn tail(&mut self, def: &Def) {
         match def {
             Def::Int(int) => {
-                let e = int.encoding;
-                let encoding = u32::from(e.signed) | u32::from(e.char) << 1 | u32::from(e.bool) << 2;
-                self.u32(encoding << 24 | u32::from(int.offset) << 16 | u32::from(int.bits));
+                self.u32((int.encoding as u32) << 24 | u32::from(int.offset) << 16 | u32::from(int.bits));
             }
             Def::Array(array) => self.words([array.element.0, array.index.0, array.len]),
             Def::Struct(c) | Def::Union(c) => self.words(c.members.iter().flat_map(|m| {
