@@ -98,29 +98,22 @@ impl fmt::Display for Field {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Error { slot, insn: Insn { code, .. }, kind } = *self;
+        let Error { slot, insn, kind } = self;
         match kind {
-            ErrorKind::PastEnd { len } => {
-                return write!(f, "insn {slot}: there is no such slot, the program has {len}");
-            }
-            ErrorKind::PartialSlot { bytes } => {
-                return write!(
-                    f,
-                    "insn {slot}: the program ends {bytes} bytes into a slot; its length must be a multiple of 8"
-                );
-            }
-            _ => write!(f, "insn {slot} (code 0x{code:02x}): ")?,
+            ErrorKind::PastEnd { .. } | ErrorKind::PartialSlot { .. } => write!(f, "insn {slot}: ")?,
+            _ => write!(f, "insn {slot} (code 0x{:02x}): ", insn.code)?,
         }
-        match kind {
-            ErrorKind::UnknownOpcode => f.write_str(match code & 0x07 {
-                0x05 | 0x06 if code & 0xf0 == 0x80 => {
-                    "no such call; use 0x85 with src 0 (helper), 1 (local) or 2 (kernel function)"
-                }
-                0x00 | 0x01 => "no such load; check its mode and size bits",
-                0x02 | 0x03 => "no such store; check its mode and size bits",
-                0x04 | 0x07 => "no such arithmetic operation; check its high nibble and source bit",
-                _ => "no such jump; check its high nibble and source bit",
-            }),
+        self.reason().fmt(f)
+    }
+}
+
+/// What is wrong with a slot and what to do, without saying which slot it is.
+struct Reason(Insn, ErrorKind);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            ErrorKind::UnknownOpcode => f.write_str(unknown_opcode(self.0.code)),
             ErrorKind::BadRegister { field, number } => {
                 write!(f, "{field} is register {number}; registers are r0 to r10")
             }
@@ -148,14 +141,35 @@ impl fmt::Display for Error {
             ErrorKind::PseudoSecondSlot => {
                 f.write_str("the second slot of a map or function address holds an immediate; it must be 0")
             }
-            ErrorKind::PastEnd { .. } | ErrorKind::PartialSlot { .. } => Ok(()),
+            ErrorKind::PastEnd { len } => write!(f, "there is no such slot, the program has {len}"),
+            ErrorKind::PartialSlot { bytes } => {
+                write!(f, "the program ends {bytes} bytes into a slot; its length must be a multiple of 8")
+            }
         }
+    }
+}
+
+/// What to look at, by the class of the opcode.
+const fn unknown_opcode(code: u8) -> &'static str {
+    match code & 0x07 {
+        0x05 | 0x06 if code & 0xf0 == 0x80 => {
+            "no such call; use 0x85 with src 0 (helper), 1 (local) or 2 (kernel function)"
+        }
+        0x00 | 0x01 => "no such load; check its mode and size bits",
+        0x02 | 0x03 => "no such store; check its mode and size bits",
+        0x04 | 0x07 => "no such arithmetic operation; check its high nibble and source bit",
+        _ => "no such jump; check its high nibble and source bit",
     }
 }
 
 impl std::error::Error for Error {}
 
 impl Error {
+    /// What is wrong and what to do, without the slot's number and opcode in front.
+    pub fn reason(&self) -> impl fmt::Display + use<> {
+        Reason(self.insn, self.kind)
+    }
+
     /// The line that the verifier of Linux 6.18 logs about such a slot: `unknown opcode 8f`, `R11 is invalid`,
     /// `BPF_ALU uses reserved fields`. (The log may hold another one if the verifier finds a fault elsewhere first.)
     pub fn kernel_message(&self) -> String {

@@ -17,6 +17,7 @@
 mod alu;
 pub mod asm;
 mod atomic;
+mod construct;
 mod decode;
 mod disasm;
 mod encode;

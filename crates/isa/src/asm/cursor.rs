@@ -234,6 +234,17 @@ pub(super) fn register(word: &str) -> Option<(Width, Reg)> {
     Some((width, Reg::new(number)?))
 }
 
+/// Whether a word looks like a register and is none: `r11`, `w01`.
+pub(super) fn is_no_register(word: &str) -> bool {
+    let digits = word.strip_prefix(['r', 'w']).unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && register(word).is_none()
+}
+
+/// What to say of such a word.
+pub(super) fn no_register(word: &str) -> String {
+    format!("there is no register `{word}`; they are r0 to r10, and w0 to w10 for their low halves")
+}
+
 impl Fail {
     /// With the line's number, and the place counted in characters.
     pub(super) fn in_line(self, line: &str, number: usize) -> AsmError {

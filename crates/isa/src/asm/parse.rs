@@ -5,7 +5,7 @@ use crate::{Callee, End, Imm64, Insn, Op, Operand, PacketMode, Reg, SLOT_BYTES, 
 
 use super::AsmError;
 use super::atomic;
-use super::cursor::{Cursor, Fail, Parsed, register};
+use super::cursor::{Cursor, Fail, Parsed, is_no_register, no_register, register};
 use super::resolve::{Target, Unresolved};
 use super::value::{bracketed_address, offset, operand, pointer_type, pseudo, value_register, width_of};
 
@@ -134,9 +134,13 @@ fn statement<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
     match c.name() {
         Some("exit") => Ok((Op::Exit, None)),
         Some("if") => branch(c),
-        Some("goto") => jump(c, |off| i16::try_from(off).ok().map(|off| Op::Jump { off })),
-        Some("gotol") => jump(c, |off| i32::try_from(off).ok().map(|off| Op::JumpLong { off })),
-        Some("may_goto") => jump(c, |off| i16::try_from(off).ok().map(|off| Op::MayGoto { off })),
+        Some("goto") => {
+            jump(c, "`goto` reaches; `gotol` has 32 bits", |off| Some(Op::Jump { off: off.try_into().ok()? }))
+        }
+        Some("gotol") => jump(c, "`gotol` reaches", |off| Some(Op::JumpLong { off: off.try_into().ok()? })),
+        Some("may_goto") => {
+            jump(c, "`may_goto` reaches", |off| Some(Op::MayGoto { off: off.try_into().ok()? }))
+        }
         Some("call") => call(c),
         Some("lock") => Ok((atomic::lock(c)?, None)),
         Some("store_release") => Ok((atomic::store_release(c)?, None)),
@@ -144,6 +148,7 @@ fn statement<'a>(c: &mut Cursor<'a>) -> Parsed<Statement<'a>> {
         Some("callx") => {
             start.fail("the kernel has no indirect calls; use `call` with a label or a helper number")
         }
+        Some(name) if is_no_register(name) => start.fail(no_register(name)),
         _ => start.expected("an instruction (`r0 = 1`, `if r1 > 2 goto +3`, `call 5`, `exit`, ...)"),
     }
 }
@@ -171,14 +176,12 @@ fn target<'a>(c: &mut Cursor<'a>) -> Parsed<(i128, Option<Target<'a>>, bool)> {
     Ok(found)
 }
 
-fn jump<'a>(c: &mut Cursor<'a>, make: fn(i128) -> Option<Op>) -> Parsed<Statement<'a>> {
+fn jump<'a>(c: &mut Cursor<'a>, reach: &str, make: fn(i128) -> Option<Op>) -> Parsed<Statement<'a>> {
     let at = c.at();
     let (off, target, _) = target(c)?;
     match make(off) {
         Some(op) => Ok((op, target)),
-        None => {
-            Err(Fail { at, message: format!("{off} is further than this jump reaches; `gotol` has 32 bits") })
-        }
+        None => Err(Fail { at, message: format!("{off} is further than {reach}") }),
     }
 }
 
@@ -255,7 +258,7 @@ fn ld_pseudo(c: &mut Cursor<'_>) -> Parsed<Op> {
     let (lo, hi) = (imm as i32, (imm >> 32) as i32);
     let kind_number = kind.fit("the 4 bits of a kind")?;
     let insns = [Insn::new(0x18, dst.number(), kind_number, 0, lo), Insn::new(0, 0, 0, 0, hi)];
-    crate::decode(&insns, 0).map_err(|error| Fail { at: kind.at, message: error.to_string() })
+    crate::decode(&insns, 0).map_err(|error| Fail { at: kind.at, message: error.reason().to_string() })
 }
 
 /// `*(u32 *)(r1 + 0) = ...`, behind the first star.
@@ -417,6 +420,9 @@ fn function_address<'a>(c: &mut Cursor<'a>, width: Width, dst: Reg, dst_at: usiz
     let start = *c;
     let at = c.at();
     let Some(name) = c.name() else { return c.expected("a register, a number or `*(...)`") };
+    if is_no_register(name) {
+        return start.fail(no_register(name));
+    }
     if !c.eat_word("ll") {
         return start.fail(format!(
             "`{name}` is no register, number or function; the address of a function is written `{name} ll`"

@@ -1,8 +1,8 @@
-//! Generators of instructions and slots.
+//! Generators of instructions.
 
 use proptest::prelude::*;
 use skep_isa::{
-    AluForm, AluOp, AtomicOp, Callee, End, Imm64, Insn, JmpOp, Op, Operand, PacketMode, Reg, Size, Width,
+    AluForm, AluOp, AtomicOp, Callee, End, Imm64, JmpOp, Op, Operand, PacketMode, Reg, Size, Width,
 };
 
 fn any_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
@@ -22,14 +22,14 @@ fn size() -> impl Strategy<Value = Size> {
 }
 
 /// Numbers that sit on an edge as often as not.
-fn imm() -> impl Strategy<Value = i32> {
+pub(crate) fn imm() -> impl Strategy<Value = i32> {
     prop_oneof![
         any_of(&[0, 1, -1, 2, 7, 8, 16, 31, 32, 63, 64, i32::MAX, i32::MIN, 0x7fff, -0x8000]),
         any::<i32>(),
     ]
 }
 
-fn off() -> impl Strategy<Value = i16> {
+pub(crate) fn off() -> impl Strategy<Value = i16> {
     prop_oneof![any_of(&[0, 1, -1, 8, 16, 32, i16::MAX, i16::MIN]), any::<i16>()]
 }
 
@@ -110,18 +110,4 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
     let cast = (reg(), reg(), any::<u16>(), any::<u16>())
         .prop_map(|(dst, src, to, from)| Op::AddrSpaceCast { dst, src, to, from });
     prop_oneof![6 => alu(), 6 => memory(), 5 => control(), 1 => end, 2 => wide, 1 => cast]
-}
-
-/// Any slot, with fields that are zero or small often enough for many to decode.
-pub(crate) fn slot() -> impl Strategy<Value = Insn> {
-    let small = prop_oneof![3 => Just(0u8), 3 => 0u8..11, 1 => 0u8..16];
-    let off = prop_oneof![2 => Just(0), 1 => Just(1), 2 => off()];
-    let imm = prop_oneof![2 => Just(0), 2 => imm(), 1 => 0i32..0x120];
-    (any::<u8>(), small.clone(), small, off, imm).prop_map(|(code, dst, src, off, imm)| Insn {
-        code,
-        dst,
-        src,
-        off,
-        imm,
-    })
 }
