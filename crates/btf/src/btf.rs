@@ -167,7 +167,8 @@ impl Btf {
         }
     }
 
-    /// Alignment in bytes of a value of this type, as a compiler for BPF has it; 1 for packed structures.
+    /// Alignment in bytes of a value of this type, by libbpf's rules (`btf__align_of`): what its size and members
+    /// call for, at most 8; 1 for packed structures.
     ///
     /// # Errors
     /// As [`Btf::size_of`].

@@ -122,7 +122,9 @@ impl fmt::Display for Reason {
             Reason::BigEndian => write!(f, "big-endian BTF is not supported; compile with --target=bpfel"),
             Reason::Version(found) => write!(f, "BTF version {found} is not known, only 1 is"),
             Reason::Flags(found) => write!(f, "header flags {found:#x} are not known"),
-            Reason::HeaderLength(found) => write!(f, "header length {found} is wrong"),
+            Reason::HeaderLength(found) => {
+                write!(f, "a header of {found} bytes is too short, or longer than the section")
+            }
             Reason::UnknownHeader => write!(f, "the header has a longer form that is not known"),
             Reason::OutOfSection { part, offset, len } => {
                 write!(f, "the {part} ({len} bytes at {offset} behind the header) is outside of the section")

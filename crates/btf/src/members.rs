@@ -36,9 +36,9 @@ pub struct VarInfo<'b> {
 }
 
 impl Btf {
-    /// The members of a structure or union, in declaration order; none for other types.
+    /// The members of a structure or union (or of a typedef of one), in declaration order; none for other types.
     pub fn members(&self, id: impl Into<TypeId>) -> impl ExactSizeIterator<Item = MemberInfo<'_>> {
-        let composite = self.type_by_id(id).and_then(Type::composite);
+        let composite = self.resolved(id).and_then(Type::composite);
         let (kflag, members) = composite.map_or((false, &[][..]), |c| (c.kflag, &c.members));
         members.iter().map(move |member| self.member_info(kflag, member))
     }
@@ -84,18 +84,15 @@ impl Btf {
         })
     }
 
-    /// The prototype of a function, or the one that a (typedef of a) pointer or prototype stands for.
+    /// The prototype of a function, of a (typedef of a) pointer to one, or the prototype itself.
     pub fn func_proto(&self, id: impl Into<TypeId>) -> Option<&FuncProto> {
-        let mut id = self.resolve(id);
-        for _ in 0..2 {
-            match &self.type_by_id(id)?.def {
-                Def::FuncProto(proto) => return Some(proto),
-                Def::Func(func) => id = func.proto,
-                Def::Ptr(target) => id = self.resolve(*target),
-                _ => return None,
-            }
-        }
-        match &self.type_by_id(id)?.def {
+        let id = match &self.resolved(id)?.def {
+            Def::FuncProto(proto) => return Some(proto),
+            Def::Func(func) => func.proto,
+            Def::Ptr(target) => *target,
+            _ => return None,
+        };
+        match &self.resolved(id)?.def {
             Def::FuncProto(proto) => Some(proto),
             _ => None,
         }

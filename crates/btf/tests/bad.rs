@@ -93,13 +93,13 @@ fn headers() {
             empty: at byte 0: 2 bytes wanted, 0 left
             cut in the magic number: at byte 0: 2 bytes wanted, 1 left
             cut in the length: at byte 4: 4 bytes wanted, 2 left
-            cut in the header: at byte 4: header length 24 is wrong
+            cut in the header: at byte 4: a header of 24 bytes is too short, or longer than the section
             ELF: at byte 0: not BTF: magic number is 0x457f, not 0xeb9f
             big-endian: at byte 0: big-endian BTF is not supported; compile with --target=bpfel
             version 2: at byte 2: BTF version 2 is not known, only 1 is
             flags: at byte 3: header flags 0x1 are not known
-            short header: at byte 4: header length 23 is wrong
-            huge header: at byte 4: header length 4294967295 is wrong
+            short header: at byte 4: a header of 23 bytes is too short, or longer than the section
+            huge header: at byte 4: a header of 4294967295 bytes is too short, or longer than the section
             longer header of zeros: accepted, 1 types
             longer header: at byte 27: the header has a longer form that is not known
             types not aligned: at byte 8: offset or length 2 of the type section is not a multiple of 4
@@ -364,6 +364,14 @@ fn circles_of_pointers() {
     assert_eq!(btf.size_of(2), Ok(8));
     assert!(btf.same_type(2, &btf, 3));
 
+    // Functions that return, and take, pointers to functions that return and take pointers to functions...
+    let link = |i: u32| [0, info(Kind::FuncProto, 1, 0), i * 2 + 5, 0, i * 2 + 5, 0, PTR, i * 2 + 2];
+    let links: Vec<u32> = (0..1000).flat_map(link).chain([0, PTR, 1, 0, PTR, 1]).collect();
+    let btf = Btf::parse(&Raw::new(&links).bytes()).unwrap();
+    assert!(matches!(btf.declare(2), Err(TypeError::TooComplex(_))));
+    assert!(matches!(btf.declare(1900), Err(TypeError::TooComplex(_))));
+    assert_eq!(btf.declare(1999).unwrap(), "int * (* (*)(int * (*)(int *)))(int *)");
+
     // A function that takes a pointer to its own type.
     let proto = [0, info(Kind::FuncProto, 1, 0), 1, 5, 2];
     let btf = Btf::parse(&Raw::new(&[&ptr(3)[..], &proto].concat()).bytes()).unwrap();
@@ -400,7 +408,7 @@ fn ext_headers() {
         expect![[r#"
             empty: at byte 0: 2 bytes wanted, 0 left
             version 255: at byte 2: BTF version 255 is not known, only 1 is
-            short: at byte 4: header length 20 is wrong
+            short: at byte 4: a header of 20 bytes is too short, or longer than the section
             part outside: at byte 16: the line_info (4 bytes at 0 behind the header) is outside of the section
             part not aligned: at byte 8: offset or length 1 of the func_info is not a multiple of 4
             half of the relocations: at byte 28: 4 bytes wanted, 0 left

@@ -278,6 +278,9 @@ fn floats() {
     btf.set(node, &mut bytes, "db", &(-1e300).into()).unwrap();
     assert_eq!(btf.get(node, &bytes, "fl"), Ok(Value::Float(1.25)));
     assert_eq!(btf.get(node, &bytes, "db"), Ok(Value::Float(-1e300)));
+    btf.set(node, &mut bytes, "db", &3.into()).unwrap();
+    assert_eq!(btf.get(node, &bytes, "db"), Ok(Value::Float(3.0)));
+    assert!(btf.set(node, &mut bytes, "db", &"3".into()).is_err());
     let text = btf.format_value(node, &bytes).unwrap();
     assert!(text.contains("\"fl\": 1.25,\n"), "{text}");
 }
@@ -305,6 +308,19 @@ fn paths() {
     place("f5", expect!["1345+5 (bit-field) int"]);
     place("no_inners[7].s", expect!["1536+16 short"]);
     place("empty", expect!["1312+0 struct {...}"]);
+}
+
+/// The path starts at the type of a variable.
+#[test]
+fn paths_into_variables() {
+    let btf = kinds();
+    let fns = btf.find(Kind::Var, "fns").unwrap();
+    assert_eq!(btf.field(fns, "[3]").map(|field| field.bit_offset), Ok(192));
+    let node = btf.find(Kind::Var, "the_node").unwrap();
+    assert_eq!(btf.field(node, "bits.f").map(|field| field.bit_offset), Ok(1152 + 56));
+    let mut bytes = vec![0; 176];
+    btf.set(node, &mut bytes, "color", &"BLUE".into()).unwrap();
+    assert_eq!(btf.decode(node, &bytes).unwrap().get("color").unwrap().to_string(), "BLUE");
 }
 
 #[test]

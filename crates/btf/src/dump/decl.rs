@@ -13,7 +13,7 @@ impl Writer<'_> {
     /// A declaration of `name` (which may be empty) as that type.
     pub(super) fn decl(&mut self, id: TypeId, name: &str, level: usize) -> Result<(), TypeError> {
         let chain = self.chain(id)?;
-        self.nested(id, |w| w.chain_text(&chain, name, level))
+        self.chain_text(&chain, name, level)
     }
 
     /// The types from `id` down to the first that has a name of its own, or is `void`.
@@ -40,7 +40,12 @@ impl Writer<'_> {
     }
 
     /// `chain` has the outermost type first; C writes it from the last.
-    fn chain_text(&mut self, mut chain: &[TypeId], name: &str, level: usize) -> Result<(), TypeError> {
+    fn chain_text(&mut self, chain: &[TypeId], name: &str, level: usize) -> Result<(), TypeError> {
+        let id = chain.last().copied().unwrap_or_default();
+        self.nested(id, |w| w.links(chain, name, level))
+    }
+
+    fn links(&mut self, mut chain: &[TypeId], name: &str, level: usize) -> Result<(), TypeError> {
         // A star needs no space before a name, another star, or behind a parenthesis.
         let mut after_star = true;
         while let Some((id, outer)) = chain.split_last() {
@@ -125,7 +130,7 @@ impl Writer<'_> {
         };
         match &ty.def {
             Def::Struct(c) | Def::Union(c) if name.is_empty() && !self.elide => {
-                self.nested(id, |w| w.composite(id, keyword, name, c, level))?;
+                self.composite(id, keyword, name, c, level)?;
             }
             Def::Enum(e) | Def::Enum64(e) if name.is_empty() && !self.elide => {
                 self.enumeration(id, ty, e, level)?;

@@ -3,7 +3,16 @@
 use super::Writer;
 use super::pad::{Gap, padding};
 use crate::types::*;
-use crate::{Kind, TypeError};
+use crate::{Kind, MemberInfo, TypeError};
+
+/// Where the member before the next one ends.
+#[derive(Clone, Copy, Default)]
+struct End {
+    /// Bits from the start of the structure.
+    at: u64,
+    /// Whether it is a bit-field.
+    bitfield: bool,
+}
 
 impl Writer<'_> {
     pub(super) fn composite(
@@ -14,39 +23,25 @@ impl Writer<'_> {
         c: &Composite,
         level: usize,
     ) -> Result<(), TypeError> {
-        let btf = self.btf;
         let is_struct = keyword == "struct";
-        let align = btf.align_of(id).unwrap_or(1);
+        let align = self.btf.align_of(id).unwrap_or(1);
         let packed = is_struct && align == 1 && self.wants_packed(c);
         self.head(keyword, name);
         self.out.push_str(" {");
-        let (mut offset, mut in_bitfield) = (0, false);
+        let mut end = End::default();
         for member in &c.members {
-            let info = btf.member_info(c.kflag, member);
-            let member_align = if packed { 1 } else { btf.align_of(info.type_id).unwrap_or(0) };
+            let info = self.btf.member_info(c.kflag, member);
             if is_struct {
-                let next = u64::from(info.bit_offset);
-                let in_bitfield = in_bitfield && info.bit_size.is_some();
-                self.padding(
-                    &Gap { from: offset, to: next, align: member_align, in_bitfield },
-                    id,
-                    level + 1,
-                )?;
+                let in_bitfield = end.bitfield && info.bit_size.is_some();
+                let align = if packed { 1 } else { self.btf.align_of(info.type_id).unwrap_or(0) };
+                let gap = Gap { from: end.at, to: info.bit_offset.into(), align, in_bitfield };
+                self.padding(&gap, id, level + 1)?;
             }
-            self.indent(level + 1);
-            self.decl(info.type_id, info.name, level + 1)?;
-            if let Some(bits) = info.bit_size {
-                self.out.push_str(&format!(": {bits}"));
-            }
-            self.out.push(';');
-            let bits = info.bit_size.map(u64::from);
-            let bits = bits.unwrap_or_else(|| btf.size_of(info.type_id).unwrap_or(0).saturating_mul(8));
-            offset = u64::from(info.bit_offset).saturating_add(bits);
-            in_bitfield = info.bit_size.is_some();
+            end = self.member(&info, level + 1)?;
         }
-        let end = u64::from(c.size) * 8;
         if is_struct {
-            self.padding(&Gap { from: offset, to: end, align, in_bitfield: false }, id, level + 1)?;
+            let gap = Gap { from: end.at, to: u64::from(c.size) * 8, align, in_bitfield: false };
+            self.padding(&gap, id, level + 1)?;
         }
         // `struct empty {}` stays on one line.
         if !c.members.is_empty() || c.size != 0 {
@@ -54,6 +49,20 @@ impl Writer<'_> {
         }
         self.out.push_str(if packed { "} __attribute__((packed))" } else { "}" });
         Ok(())
+    }
+
+    fn member(&mut self, info: &MemberInfo<'_>, level: usize) -> Result<End, TypeError> {
+        self.indent(level);
+        self.decl(info.type_id, info.name, level)?;
+        let bits = match info.bit_size {
+            Some(bits) => {
+                self.out.push_str(&format!(": {bits}"));
+                bits.into()
+            }
+            None => self.btf.size_of(info.type_id).unwrap_or(0).saturating_mul(8),
+        };
+        self.out.push(';');
+        Ok(End { at: u64::from(info.bit_offset).saturating_add(bits), bitfield: info.bit_size.is_some() })
     }
 
     fn head(&mut self, keyword: &str, name: &str) {

@@ -132,45 +132,48 @@ impl<'b> Printer<'b> {
         self.budget = self.budget.checked_sub(1).ok_or(ValueError::TooMany)?;
         let (btf, id) = (self.btf, self.btf.resolve(id));
         let ty = btf.type_by_id(id).ok_or(TypeError::NoSuchType(id))?;
-        let wanted = btf.size_of(id)?;
-        let number =
-            |at, len| bits::read(bytes, at, len).ok_or(ValueError::Short { id, wanted, have: bytes.len() });
         match &ty.def {
-            Def::Int(int) => {
-                let (at, len) = int_bits(int, at, None);
-                self.int(int, number(at, len)?);
-            }
-            Def::Float(4) => self.text(&f32::from_bits(number(at, 32)? as u32).to_string()),
-            Def::Float(8) => self.text(&f64::from_bits(number(at, 64)? as u64).to_string()),
-            Def::Float(size) => self.hex(number(at, size * 8)?),
-            Def::Ptr(_) => match number(at, 64)? {
-                0 => self.text("\"(nil)\""),
-                address => self.text(&format!("\"{address:#x}\"")),
-            },
-            Def::Enum(e) | Def::Enum64(e) => {
-                let len = e.size * 8;
-                // bpftool reads them all as signed.
-                let number = bits::sign_extend(number(at, len)?, len);
-                match btf.enum_name(e, number, len) {
-                    Some(name) => {
-                        self.item();
-                        self.quoted(btf.str(name));
-                    }
-                    None => self.text(&number.to_string()),
-                }
-            }
-            Def::Array(array) => return self.array(array, bytes, at),
-            Def::Struct(c) | Def::Union(c) => return self.members(c, bytes, at),
+            Def::Array(array) => self.array(array, bytes, at),
+            Def::Struct(c) | Def::Union(c) => self.members(c, bytes, at),
+            Def::DataSec(section) => self.section(btf.str(ty.name), section, bytes, at),
             Def::Var(var) => {
                 self.open('{');
                 self.name(btf.str(ty.name));
                 self.value(var.type_id, bytes, at)?;
                 self.close('}');
+                Ok(())
             }
-            Def::DataSec(section) => return self.section(btf.str(ty.name), section, bytes, at),
-            _ => return Err(TypeError::NoSize(id).into()),
+            scalar => {
+                let (at, len) = scalar_bits(scalar, at).ok_or(TypeError::NoSize(id))?;
+                let wanted = btf.size_of(id)?;
+                let number = bits::read(bytes, at, len);
+                self.scalar(scalar, number.ok_or(ValueError::Short { id, wanted, have: bytes.len() })?);
+                Ok(())
+            }
         }
-        Ok(())
+    }
+
+    fn scalar(&mut self, def: &Def, number: u128) {
+        match def {
+            Def::Int(int) => self.int(int, number),
+            Def::Float(4) => self.text(&f32::from_bits(number as u32).to_string()),
+            Def::Float(8) => self.text(&f64::from_bits(number as u64).to_string()),
+            Def::Ptr(_) if number == 0 => self.text("\"(nil)\""),
+            Def::Ptr(_) => self.text(&format!("\"{number:#x}\"")),
+            Def::Enum(e) | Def::Enum64(e) => {
+                // bpftool reads them all as signed.
+                let len = e.size * 8;
+                let number = bits::sign_extend(number, len);
+                match self.btf.enum_name(e, number, len) {
+                    Some(name) => {
+                        self.item();
+                        self.quoted(self.btf.str(name));
+                    }
+                    None => self.text(&number.to_string()),
+                }
+            }
+            _ => self.hex(number),
+        }
     }
 
     fn hex(&mut self, number: u128) {
@@ -255,5 +258,16 @@ impl<'b> Printer<'b> {
         self.close(']');
         self.close('}');
         Ok(())
+    }
+}
+
+/// Where the bits of a number, pointer or enumeration at bit `at` are, and how many.
+fn scalar_bits(def: &Def, at: u64) -> Option<(u64, u32)> {
+    match def {
+        Def::Int(int) => Some(int_bits(int, at, None)),
+        Def::Float(size) => Some((at, size * 8)),
+        Def::Ptr(_) => Some((at, 64)),
+        Def::Enum(e) | Def::Enum64(e) => Some((at, e.size * 8)),
+        _ => None,
     }
 }

@@ -126,7 +126,9 @@ impl<'b> Decoder<'b> {
             len => len.into(),
         };
         if let Some(make) = byte_array(self.btf, array.element) {
-            let bytes = input.slice(place.at, len).ok_or(ValueError::TooMany)?.into();
+            let (id, have) = (array.element, input.bytes.len());
+            let wanted = (place.at / 8).saturating_add(len);
+            let bytes = input.slice(place.at, len).ok_or(ValueError::Short { id, wanted, have })?.into();
             input.charge(len as usize / 16)?;
             return Ok(make(bytes));
         }

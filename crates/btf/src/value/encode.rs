@@ -67,7 +67,6 @@ impl Encoder<'_> {
             Some(Def::Float(size)) => self.float(place, *size, value),
             Some(Def::Array(array)) => self.array(place, array, value),
             Some(Def::Struct(_) | Def::Union(_) | Def::DataSec(_)) => self.members(place, value),
-            Some(Def::Var(var)) => self.store(FieldRef { type_id: var.type_id, ..place }, value),
             _ => self.mismatch("no value at all"),
         }
     }
@@ -119,43 +118,54 @@ impl Encoder<'_> {
     }
 
     fn float(&mut self, place: FieldRef, size: u32, value: &Value) -> Result<(), ValueError> {
-        let bits: u128 = match (value, size) {
-            (Value::Float(number), 4) => (*number as f32).to_bits().into(),
-            (Value::Float(number), 8) => number.to_bits().into(),
-            (Value::Bytes(bytes), _) if bytes.len() == size as usize => {
-                bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
-            }
-            _ => return self.mismatch("a float (or its bytes, where Rust has none of its size)"),
+        let number = match value {
+            Value::Float(number) => Some(*number),
+            Value::Int(_) | Value::Uint(_) => value.as_i128().map(|number| number as f64),
+            _ => None,
+        };
+        let bits: u128 = match (number, size) {
+            (Some(number), 4) => (number as f32).to_bits().into(),
+            (Some(number), 8) => number.to_bits().into(),
+            _ => match value.as_bytes().filter(|bytes| bytes.len() == size as usize) {
+                Some(bytes) => bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte)),
+                None => return self.mismatch("a number (or the bytes of a float that Rust has none like)"),
+            },
         };
         self.number(place, bits, true)
     }
 
     fn array(&mut self, place: FieldRef, array: &Array, value: &Value) -> Result<(), ValueError> {
-        let (element, len) = (self.btf.size_of(array.element)?, u64::from(array.len));
         match value {
-            Value::Chars(bytes) | Value::Bytes(bytes) if element == 1 => {
-                if bytes.len() as u64 > len && len != 0 {
-                    return Err(ValueError::OutOfRange(self.path.clone()));
-                }
-                let start = (place.bit_offset / 8) as usize;
-                let all = if len == 0 { bytes.len() } else { array.len as usize };
-                let have = self.bytes.len();
-                let room = self.bytes.get_mut(start..).and_then(|rest| rest.get_mut(..all));
-                let wanted = (place.bit_offset / 8).saturating_add(all as u64);
-                let room = room.ok_or(ValueError::Short { id: place.type_id, wanted, have })?;
-                let (text, rest) = room.split_at_mut(bytes.len());
-                text.copy_from_slice(bytes);
-                if matches!(value, Value::Chars(_)) {
-                    rest.fill(0);
-                }
-                Ok(())
+            Value::Chars(bytes) if self.btf.size_of(array.element)? == 1 => {
+                self.bytes(place, array, bytes, true)
             }
-            Value::Array(values) => values.iter().enumerate().try_for_each(|(index, value)| {
-                let path = format!("[{index}]");
-                self.inner(place, &path, value)
-            }),
+            Value::Bytes(bytes) if self.btf.size_of(array.element)? == 1 => {
+                self.bytes(place, array, bytes, false)
+            }
+            Value::Array(values) => values
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, value)| self.inner(place, &format!("[{index}]"), value)),
             _ => self.mismatch("an array"),
         }
+    }
+
+    /// The first bytes of an array of bytes; `fill`: the others become zero.
+    fn bytes(&mut self, place: FieldRef, array: &Array, bytes: &[u8], fill: bool) -> Result<(), ValueError> {
+        let len = if array.len == 0 { bytes.len() } else { array.len as usize };
+        if bytes.len() > len {
+            return Err(ValueError::OutOfRange(self.path.clone()));
+        }
+        let start = place.bit_offset / 8;
+        let (wanted, have) = (start.saturating_add(len as u64), self.bytes.len());
+        let room = self.bytes.get_mut(start as usize..).and_then(|rest| rest.get_mut(..len));
+        let room = room.ok_or(ValueError::Short { id: place.type_id, wanted, have })?;
+        let (head, tail) = room.split_at_mut(bytes.len());
+        head.copy_from_slice(bytes);
+        if fill {
+            tail.fill(0);
+        }
+        Ok(())
     }
 
     fn members(&mut self, place: FieldRef, value: &Value) -> Result<(), ValueError> {

@@ -85,7 +85,7 @@ impl Btf {
     /// # Errors
     /// A malformed path, no such member or element, or a type without a size.
     pub fn field(&self, id: impl Into<TypeId>, path: &str) -> Result<FieldRef, ValueError> {
-        let id = id.into();
+        let id = self.type_of_var(id.into());
         let bit_size = self.bits_of(id)?;
         let mut place = FieldRef { bit_offset: 0, bit_size, type_id: id, is_bitfield: false };
         for step in steps(path) {
@@ -112,6 +112,14 @@ impl Btf {
         super::Decoder::new(self).decode_at(place, bytes)
     }
 
+    /// The type of a variable; any other type itself.
+    fn type_of_var(&self, id: TypeId) -> TypeId {
+        match self.type_by_id(id).map(|ty| &ty.def) {
+            Some(Def::Var(var)) => var.type_id,
+            _ => id,
+        }
+    }
+
     fn bits_of(&self, id: TypeId) -> Result<u64, ValueError> {
         Ok(self.size_of(id)?.checked_mul(8).ok_or(TypeError::TooLarge(id))?)
     }
@@ -128,10 +136,7 @@ impl Btf {
     }
 
     fn member_at(&self, place: FieldRef, name: &str) -> Result<Option<FieldRef>, ValueError> {
-        let id = match self.resolved(place.type_id).map(|ty| &ty.def) {
-            Some(Def::Var(var)) => self.resolve(var.type_id),
-            _ => self.resolve(place.type_id),
-        };
+        let id = self.resolve(place.type_id);
         if let Some(var) = self.vars(id).find(|var| var.name == name) {
             let bit_offset = place.bit_offset + u64::from(var.offset) * 8;
             let bit_size = self.bits_of(var.type_id)?;

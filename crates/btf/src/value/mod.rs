@@ -26,7 +26,7 @@ pub enum Value {
     Uint(u128),
     /// A `bool`.
     Bool(bool),
-    /// A single `char`.
+    /// A single character. What clang calls `char` is an [`Value::Int`]: it records a signed integer.
     Char(u8),
     /// A `float` or `double`.
     Float(f64),
