@@ -127,6 +127,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn free_and_taken_are_everything(steps in prop::collection::vec(step(), 0..100)) {
             let mut extents = Extents::new(START, END);
