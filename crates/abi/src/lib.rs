@@ -15,6 +15,7 @@
 
 pub mod ctx;
 mod errno;
+mod features;
 pub mod flags;
 pub mod helpers;
 mod name;
@@ -25,6 +26,7 @@ mod verdict;
 mod version;
 
 pub use errno::Errno;
+pub use features::Feature;
 pub use types::{AttachType, MapType, ProgType};
 pub use verdict::{ret_code, sk, tc, xdp};
 pub use version::{KernelVersion, ParseKernelVersionError};

@@ -190,6 +190,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// Whose fault it is.
+    pub fn class(&self) -> Class {
+        match self {
+            Error::BadInput(_) => Class::BadInput,
+            Error::HostLimit(_) => Class::HostLimit,
+        }
+    }
+}
+
 impl From<HostLimit> for Error {
     fn from(limit: HostLimit) -> Error {
         Error::HostLimit(limit)

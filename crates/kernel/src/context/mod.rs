@@ -35,6 +35,18 @@ pub enum Context {
     Bytes(Vec<u8>),
 }
 
+impl From<PacketCtx> for Context {
+    fn from(packet: PacketCtx) -> Context {
+        Context::Packet(packet)
+    }
+}
+
+impl From<PtRegs> for Context {
+    fn from(regs: PtRegs) -> Context {
+        Context::Regs(regs)
+    }
+}
+
 impl Context {
     /// The word for it in messages.
     pub(crate) fn name(&self) -> &'static str {
