@@ -1,1 +1,26 @@
-//! What libbpf does: open, relocate, load; ring and perf buffer readers.
+//! What libbpf does: open an object, set its globals, link its programs and load it; and read its buffers.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use skep_kernel::{Config, Context, Kernel, PacketCtx, Run};
+//! use skep_loader::OpenObject;
+//!
+//! let open = OpenObject::parse(&std::fs::read("firewall.bpf.o")?)?;
+//! let mut kernel = Kernel::new(Config::default())?;
+//! let loaded = open.load(&mut kernel);
+//! let ran = kernel.run(loaded.program("firewall")?, Run::new(Context::Packet(PacketCtx::new(vec![0; 64]))))?;
+//! println!("{}", ran.retval());
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod link;
+mod load;
+mod open;
+pub mod readers;
+pub mod sec;
+
+pub use error::Error;
+pub use load::{Loaded, LoadedMap, LoadedProgram};
+pub use open::{MapPlan, MapSource, OpenObject, ProgramPlan};

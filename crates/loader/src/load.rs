@@ -1,0 +1,349 @@
+//! Loading: maps are created, programs linked, relocated and handed to the kernel.
+
+use std::sync::Arc;
+
+use skep_abi::{MapType, ProgType};
+use skep_kernel::{Class, Fd, Kernel, ProgLoad};
+use skep_maps::{CreateClass, MapSpec};
+use skep_object::{Object, Target, ValueRef};
+
+use crate::error::Error;
+use crate::link::{self, Linked};
+use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
+use crate::sec::{self, SecDef};
+
+/// An object in a kernel. Whatever could be loaded is there; what could not says why when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub(crate) object: Arc<Object>,
+    programs: Vec<LoadedProgram>,
+    maps: Vec<LoadedMap>,
+}
+
+/// A program of a loaded object.
+#[derive(Clone, Debug)]
+pub struct LoadedProgram {
+    /// The function's name.
+    pub name: String,
+    /// The section, without a leading `?`.
+    pub section: String,
+    /// The row of the SEC() table that it matches.
+    pub sec: Option<&'static SecDef>,
+    /// The type it was loaded as.
+    pub prog_type: Option<ProgType>,
+    /// Its index in [`Object::programs`].
+    pub index: usize,
+    /// Whether it was to be loaded.
+    pub autoload: bool,
+    /// Its fd, or why there is none.
+    pub fd: Result<Fd, Error>,
+}
+
+/// A map of a loaded object.
+#[derive(Clone, Debug)]
+pub struct LoadedMap {
+    /// The variable's name; of a data section, the section's.
+    pub name: String,
+    /// What it was created from.
+    pub spec: MapSpec,
+    /// Where it comes from.
+    pub source: MapSource,
+    /// Its fd, or why there is none.
+    pub fd: Result<Fd, Error>,
+}
+
+impl OpenObject {
+    /// Creates the maps and loads the programs, as `bpf_object__load` does.
+    ///
+    /// libbpf gives up at the first failure. Here each program and map that cannot be loaded keeps its error, and the
+    /// rest goes on: ask [`Loaded::complete`] for libbpf's verdict.
+    pub fn load(self, kernel: &mut Kernel) -> Loaded {
+        let OpenObject { object, programs, maps } = self;
+        let maps: Vec<LoadedMap> = maps.into_iter().map(|plan| create(kernel, plan)).collect();
+        let mut loaded = Loaded { object, programs: Vec::new(), maps };
+        for plan in programs {
+            let fd = loaded.load_program(kernel, &plan);
+            let section = loaded.object.programs[plan.index].section.clone();
+            let ProgramPlan { name, index, sec, prog_type, autoload, .. } = plan;
+            loaded.programs.push(LoadedProgram { name, section, sec, prog_type, index, autoload, fd });
+        }
+        loaded.fill_program_arrays(kernel);
+        loaded
+    }
+}
+
+impl Loaded {
+    /// The object that was loaded.
+    pub fn object(&self) -> &Arc<Object> {
+        &self.object
+    }
+
+    /// The programs, in the order of the file.
+    pub fn programs(&self) -> &[LoadedProgram] {
+        &self.programs
+    }
+
+    /// The maps: first those that the object defines, then its data sections.
+    pub fn maps(&self) -> &[LoadedMap] {
+        &self.maps
+    }
+
+    /// The fd of a program.
+    ///
+    /// # Errors
+    /// There is no such program, or it could not be loaded.
+    pub fn program(&self, name: &str) -> Result<Fd, Error> {
+        match self.programs.iter().find(|it| it.name == name) {
+            Some(program) => program.fd.clone(),
+            None => {
+                let names: Vec<&str> = self.programs.iter().map(|it| it.name.as_str()).collect();
+                Err(open::unknown("program", name, &names))
+            }
+        }
+    }
+
+    /// A map and its fd.
+    ///
+    /// # Errors
+    /// There is no such map, or it could not be created.
+    pub fn map(&self, name: &str) -> Result<(&LoadedMap, Fd), Error> {
+        match self.maps.iter().find(|it| it.name == name) {
+            Some(map) => map.fd.clone().map(|fd| (map, fd)),
+            None => {
+                let names: Vec<&str> = self.maps.iter().map(|it| it.name.as_str()).collect();
+                Err(open::unknown("map", name, &names))
+            }
+        }
+    }
+
+    /// A global variable: the fd of its map, where it is in the map's only value, its size and its type.
+    ///
+    /// # Errors
+    /// There is no such variable, or its map could not be created.
+    pub fn global(&self, name: &str) -> Result<(Fd, &skep_object::Var), Error> {
+        let (section, var) = open::global(&self.object, name)?;
+        let map = &self.maps[self.object.maps.len() + section];
+        Ok((map.fd.clone()?, var))
+    }
+
+    /// Sets a global variable of a loaded object.
+    ///
+    /// # Errors
+    /// There is no such variable, `value` is not as long as it, or it is constant.
+    pub fn set_global(&self, kernel: &mut Kernel, name: &str, value: &[u8]) -> Result<(), Error> {
+        let (fd, var) = self.global(name)?;
+        open::check_size(var, value.len())?;
+        let place = || format!("variable {name}");
+        let mut bytes = kernel
+            .map_lookup_elem(fd, &0u32.to_ne_bytes())
+            .map_err(|errno| Error::bad_input(place(), errno.to_string()))?;
+        bytes[var.offset as usize..(var.offset + var.size) as usize].copy_from_slice(value);
+        kernel.map_update_elem(fd, &0u32.to_ne_bytes(), &bytes, 0).map_err(|errno| {
+            Error::bad_input(place(), format!("{errno}; constants are set before the object is loaded"))
+        })
+    }
+
+    /// The bytes of a global variable as they are now.
+    ///
+    /// # Errors
+    /// There is no such variable.
+    pub fn global_bytes(&self, kernel: &Kernel, name: &str) -> Result<Vec<u8>, Error> {
+        let (fd, var) = self.global(name)?;
+        let bytes = kernel
+            .map_lookup_elem(fd, &0u32.to_ne_bytes())
+            .map_err(|errno| Error::bad_input(format!("variable {name}"), errno.to_string()))?;
+        Ok(bytes[var.offset as usize..(var.offset + var.size) as usize].to_vec())
+    }
+
+    /// What `bpf_object__load` would say: the first program or map that was to be there and is not.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn complete(&self) -> Result<(), Error> {
+        let programs = self.programs.iter().filter(|it| it.autoload).map(|it| &it.fd);
+        let maps = self.maps.iter().map(|it| &it.fd);
+        maps.chain(programs)
+            .find_map(|fd| fd.as_ref().err().filter(|error| !error.is_skipped()))
+            .map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    fn load_program(&self, kernel: &mut Kernel, plan: &ProgramPlan) -> Result<Fd, Error> {
+        let place = || format!("program {}", plan.name);
+        if !plan.autoload {
+            return Err(Error::skipped(place(), "it is not loaded unless it is asked for (SEC(\"?...\"))"));
+        }
+        let section = &self.object.programs[plan.index].section;
+        let prog_type = plan.prog_type.ok_or_else(|| Error::bad_input(place(), unknown_section(section)))?;
+        let mut linked = link::link(&self.object, plan.index)?;
+        if linked.core_relos > 0 {
+            let text = format!(
+                "it needs {} CO-RE relocations, which are not emulated yet; without __builtin_preserve_access_index \
+                 (BPF_CORE_READ and vmlinux.h use it) it would load",
+                linked.core_relos
+            );
+            return Err(Error::new(Class::NotEmulated, place(), text));
+        }
+        self.relocate(&mut linked, &place())?;
+        let Linked { insns, lines, funcs, .. } = linked;
+        let mut load = ProgLoad::new(&plan.name, prog_type, insns);
+        load.license = self.object.license.clone();
+        load.expected_attach_type = plan.attach_type.map_or(0, |it| it.to_u32());
+        load.flags = plan.flags;
+        load.lines = lines;
+        load.funcs = funcs;
+        kernel.prog_load(load).map_err(|error| {
+            let message = error.to_string();
+            let text = message.strip_prefix(&format!("{}: ", error.class)).unwrap_or(&message);
+            Error::new(error.class, place(), text)
+        })
+    }
+
+    /// Fills in what lies outside of the code.
+    fn relocate(&self, linked: &mut Linked, place: &str) -> Result<(), Error> {
+        for (slot, target) in &linked.relocs {
+            let at = || format!("{place}, instruction {slot}");
+            let (map, offset) = match *target {
+                Target::Map(index) => (self.maps.get(index), None),
+                Target::Data { section, offset } => {
+                    (self.maps.get(self.object.maps.len() + section), Some(offset))
+                }
+                Target::Extern(index) => return Err(self.unresolved(index, at())),
+                // link::link has left none.
+                Target::Subprog { .. } => continue,
+            };
+            let map = map.ok_or_else(|| Error::bad_input(at(), "the relocation's map is not there"))?;
+            let fd = map.fd.clone().map_err(|error| {
+                Error::new(
+                    error.class,
+                    at(),
+                    format!("it uses the map {:?}, which is not there: {error}", map.name),
+                )
+            })?;
+            let Some([first, second]) = linked.insns.get_mut(*slot..*slot + 2) else {
+                return Err(Error::bad_input(at(), "the relocated instruction is cut off"));
+            };
+            first.imm = fd.0;
+            match offset {
+                // BPF_PSEUDO_MAP_FD
+                None => first.src = 1,
+                Some(offset) => {
+                    // BPF_PSEUDO_MAP_VALUE; libbpf computes the offset modulo 2^32 too.
+                    first.src = 2;
+                    second.imm = offset as u32 as i32;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unresolved(&self, index: usize, place: String) -> Error {
+        let Some(external) = self.object.externs.get(index) else {
+            return Error::bad_input(place, "the relocation's extern is not there");
+        };
+        let text = format!("it refers to the extern {:?}; externs are not resolved yet", external.name);
+        Error::new(Class::NotEmulated, place, text)
+    }
+
+    /// Puts programs into the PROG_ARRAYs that name them in their definition (`bpf_object_init_prog_arrays`).
+    fn fill_program_arrays(&mut self, kernel: &mut Kernel) {
+        let object = Arc::clone(&self.object);
+        for (index, def) in object.maps.iter().enumerate() {
+            for (key, value) in &def.values {
+                let ValueRef::Program(program) = *value else { continue };
+                if let (Ok(map), Err(error)) =
+                    (self.maps[index].fd.clone(), self.put(kernel, index, *key, program))
+                {
+                    // The map is no longer what its definition says, and neither is whoever uses it.
+                    let _ = kernel.close(map);
+                    self.maps[index].fd = Err(error);
+                }
+            }
+        }
+    }
+
+    fn put(&self, kernel: &mut Kernel, map: usize, key: u32, program: usize) -> Result<(), Error> {
+        let map = &self.maps[map];
+        let Ok(fd) = map.fd.clone() else { return Ok(()) };
+        let place = || format!("map {}, slot {key}", map.name);
+        let target = self.programs.iter().find(|it| it.index == program);
+        let Some(target) = target else {
+            return Err(Error::bad_input(place(), "what it is initialised with is no program"));
+        };
+        let prog = target.fd.clone().map_err(|error| {
+            Error::new(error.class, place(), format!("the program {}: {}", target.name, error.message))
+        })?;
+        kernel.map_update_elem(fd, &key.to_ne_bytes(), &prog.0.to_ne_bytes(), 0).map_err(|errno| {
+            Error::bad_input(place(), format!("{} cannot be put there ({errno})", target.name))
+        })
+    }
+}
+
+fn unknown_section(section: &str) -> String {
+    let hint = match sec::suggest(section) {
+        Some(name) => format!("; did you mean {name:?}?"),
+        None => String::new(),
+    };
+    format!("the section name {section:?} tells no program type{hint} (it can be set before loading)")
+}
+
+/// Creates a map and gives it its first value.
+fn create(kernel: &mut Kernel, plan: MapPlan) -> LoadedMap {
+    let MapPlan { name, mut spec, unknown_kind, source, autocreate, initial } = plan;
+    let place = format!("map {name}");
+    let fd = if !autocreate {
+        Err(Error::skipped(&place, "it is not created"))
+    } else if let Some(kind) = unknown_kind {
+        Err(Error::bad_input(&place, format!("map type {kind} is none that Linux 6.18 knows")))
+    } else {
+        as_libbpf_adjusts(&mut spec, kernel.cpus());
+        create_filled(kernel, &spec, initial.as_deref(), &place)
+    };
+    LoadedMap { name, spec, source, fd }
+}
+
+fn create_filled(
+    kernel: &mut Kernel,
+    spec: &MapSpec,
+    initial: Option<&[u8]>,
+    place: &str,
+) -> Result<Fd, Error> {
+    let fd = kernel.map_create(spec).map_err(|error| {
+        let class = match error.class() {
+            CreateClass::BadInput => Class::BadInput,
+            CreateClass::NotEmulated => Class::NotEmulated,
+            CreateClass::HostLimit => Class::HostLimit,
+        };
+        let hint = match spec.max_entries {
+            0 if class == Class::BadInput => {
+                "; the object leaves max_entries to its loader: set it before loading"
+            }
+            _ => "",
+        };
+        Error::new(class, place, format!("{error}{hint}"))
+    })?;
+    if let Some(bytes) = initial {
+        kernel
+            .map_update_elem(fd, &0u32.to_ne_bytes(), bytes, 0)
+            .and_then(|()| match spec.flags & skep_abi::flags::BPF_F_RDONLY_PROG as u32 {
+                0 => Ok(()),
+                _ => kernel.map_freeze(fd),
+            })
+            .map_err(|errno| Error::bad_input(place, format!("its content cannot be set ({errno})")))?;
+    }
+    Ok(fd)
+}
+
+/// What libbpf makes of sizes that the object leaves open (`adjust_ringbuf_sz`, `bpf_object__create_map`).
+fn as_libbpf_adjusts(spec: &mut MapSpec, cpus: u32) {
+    const PAGE: u32 = 4096;
+    match spec.kind {
+        MapType::PerfEventArray if spec.max_entries == 0 => spec.max_entries = cpus,
+        MapType::Ringbuf if spec.max_entries > 0 => {
+            let pages = spec.max_entries.div_ceil(PAGE).checked_next_power_of_two();
+            if let Some(size) = pages.and_then(|pages| pages.checked_mul(PAGE)) {
+                spec.max_entries = size;
+            }
+        }
+        _ => {}
+    }
+}
