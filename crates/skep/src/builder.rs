@@ -1,0 +1,153 @@
+//! Between opening an object and loading it.
+
+use std::path::Path;
+
+use bytemuck::NoUninit;
+use skep_abi::ProgType;
+use skep_kernel::{Config, Kernel, Task};
+use skep_loader::OpenObject;
+use skep_maps::MapSpec;
+
+use crate::error::{Error, Result};
+use crate::machine::Skep;
+
+/// Data pages of each perf ring that [`Builder::load`] opens: 64 KiB, as most tools have it.
+const PERF_PAGES: u32 = 16;
+
+/// An object that is open: its globals, maps and programs can be set before it is loaded.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    open: OpenObject,
+    config: Config,
+    perf_pages: Option<u32>,
+}
+
+/// Opens an object file.
+///
+/// # Errors
+/// The file cannot be read, or is no BPF object.
+pub fn open(path: impl AsRef<Path>) -> Result<Builder> {
+    let path = path.as_ref();
+    let named = |error: &dyn std::fmt::Display| Error::bad_input(format!("{}: {error}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| named(&error))?;
+    OpenObject::parse(&bytes).map(Builder::new).map_err(|error| named(&error))
+}
+
+/// Opens an object that is in memory.
+///
+/// # Errors
+/// The bytes are no BPF object.
+pub fn parse(bytes: &[u8]) -> Result<Builder> {
+    Ok(Builder::new(OpenObject::parse(bytes)?))
+}
+
+impl Builder {
+    fn new(open: OpenObject) -> Builder {
+        Builder { open, config: Config::default(), perf_pages: Some(PERF_PAGES) }
+    }
+
+    /// Sets a global variable; `.rodata` too, which no program can change later. The value has the size of the variable.
+    ///
+    /// # Errors
+    /// There is no such variable, or it has another size.
+    pub fn global(self, name: &str, value: impl NoUninit) -> Result<Builder> {
+        self.global_bytes(name, bytemuck::bytes_of(&value))
+    }
+
+    /// Sets a global variable to these bytes.
+    ///
+    /// # Errors
+    /// There is no such variable, or it has another size.
+    pub fn global_bytes(mut self, name: &str, value: &[u8]) -> Result<Builder> {
+        self.open.set_global(name, value)?;
+        Ok(self)
+    }
+
+    /// Changes what a map will be: `.map("flows", |map| map.max_entries = 4)`.
+    ///
+    /// # Errors
+    /// There is no such map.
+    pub fn map(mut self, name: &str, change: impl FnOnce(&mut MapSpec)) -> Result<Builder> {
+        change(&mut self.open.map_mut(name)?.spec);
+        Ok(self)
+    }
+
+    /// Sets the type of a program whose section name does not tell it.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn program_type(mut self, name: &str, prog_type: ProgType) -> Result<Builder> {
+        self.open.program_mut(name)?.prog_type = Some(prog_type);
+        Ok(self)
+    }
+
+    /// Loads a program, or leaves it out.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn autoload(mut self, name: &str, autoload: bool) -> Result<Builder> {
+        self.open.program_mut(name)?.autoload = autoload;
+        Ok(self)
+    }
+
+    /// How many cpus the machine has; 4 if not said.
+    #[must_use]
+    pub fn cpus(mut self, cpus: u32) -> Builder {
+        self.config.cpus = cpus;
+        self
+    }
+
+    /// The seed of all that is random; 0 if not said.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.config.seed = seed;
+        self
+    }
+
+    /// The task that is running when programs are.
+    #[must_use]
+    pub fn task(mut self, task: Task) -> Builder {
+        self.config.task = task;
+        self
+    }
+
+    /// Changes anything else of the machine.
+    #[must_use]
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Builder {
+        change(&mut self.config);
+        self
+    }
+
+    /// How many data pages each perf ring has (a power of two), or `None` to open no rings: then
+    /// `bpf_perf_event_output` finds no reader (`-ENOENT`) until the test opens one.
+    #[must_use]
+    pub fn perf_pages(mut self, pages: impl Into<Option<u32>>) -> Builder {
+        self.perf_pages = pages.into();
+        self
+    }
+
+    /// The object, for what has no method here.
+    pub fn open_object(&mut self) -> &mut OpenObject {
+        &mut self.open
+    }
+
+    /// Loads all of the object, as libbpf does: one program or map that cannot be loaded is an error.
+    ///
+    /// # Errors
+    /// What could not be loaded first, and why.
+    pub fn load(self) -> Result<Skep> {
+        let skep = self.load_what_can_be()?;
+        skep.loaded().complete()?;
+        Ok(skep)
+    }
+
+    /// Loads what can be loaded. A program or map that could not says why when it is asked for.
+    ///
+    /// # Errors
+    /// There is no machine: its configuration makes no sense, or the host has no room for it.
+    pub fn load_what_can_be(self) -> Result<Skep> {
+        let mut kernel = Kernel::new(self.config)?;
+        let loaded = self.open.load(&mut kernel);
+        Skep::new(kernel, loaded, self.perf_pages)
+    }
+}

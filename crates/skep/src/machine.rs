@@ -1,0 +1,169 @@
+//! A simulated machine with an object in it.
+
+use bytemuck::{AnyBitPattern, NoUninit};
+use skep_abi::MapType;
+use skep_kernel::{Clock, Fd, Kernel, Task};
+use skep_loader::Loaded;
+use skep_loader::readers::{PerfBuffer, RingBuffer};
+
+use crate::error::{Error, Result};
+use crate::events::{self, Events};
+use crate::map::{Map, as_pod};
+use crate::program::Program;
+
+/// Where [`Skep::user`] puts what it is given first: a place where a process's heap may be.
+const USER_START: u64 = 0x5555_5555_0000;
+
+/// One simulated machine with an object loaded, and user space's readers of its events.
+#[derive(Debug)]
+pub struct Skep {
+    kernel: Kernel,
+    loaded: Loaded,
+    readers: Vec<Reader>,
+    next_user: u64,
+}
+
+/// A reader of one map's events.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) map: String,
+    pub(crate) source: Source,
+}
+
+#[derive(Debug)]
+pub(crate) enum Source {
+    Perf(PerfBuffer),
+    Ring(RingBuffer),
+}
+
+impl Skep {
+    pub(crate) fn new(mut kernel: Kernel, loaded: Loaded, perf_pages: Option<u32>) -> Result<Skep> {
+        let mut readers = Vec::new();
+        for map in loaded.maps() {
+            let Ok(fd) = map.fd else { continue };
+            let source = match (map.spec.kind, perf_pages) {
+                (MapType::PerfEventArray, Some(pages)) => {
+                    PerfBuffer::new(&mut kernel, fd, pages).map(Source::Perf)
+                }
+                (MapType::Ringbuf, _) => RingBuffer::new(&kernel, fd).map(Source::Ring),
+                _ => continue,
+            };
+            let source = source.map_err(|errno| Error::call(format!("reader of map {}", map.name), errno))?;
+            readers.push(Reader { map: map.name.clone(), source });
+        }
+        Ok(Skep { kernel, loaded, readers, next_user: USER_START })
+    }
+
+    /// A program, by the name of its function.
+    ///
+    /// # Errors
+    /// There is none, or why it could not be loaded.
+    pub fn program(&mut self, name: &str) -> Result<Program<'_>> {
+        let fd = self.loaded.program(name)?;
+        Ok(Program::new(&mut self.kernel, fd))
+    }
+
+    /// A map, by name; global variables are in maps called `.data`, `.rodata`, `.bss`.
+    ///
+    /// # Errors
+    /// There is none, or why it could not be created.
+    pub fn map(&mut self, name: &str) -> Result<Map<'_>> {
+        let (map, fd) = self.loaded.map(name)?;
+        Ok(Map::new(&mut self.kernel, &self.loaded, map, fd))
+    }
+
+    /// The value of a global variable.
+    ///
+    /// # Errors
+    /// There is none of this name and size.
+    pub fn global<T: AnyBitPattern>(&self, name: &str) -> Result<T> {
+        let bytes = self.loaded.global_bytes(&self.kernel, name)?;
+        as_pod(&bytes, || format!("variable {name}"))
+    }
+
+    /// Sets a global variable. Constants are set on the [`Builder`](crate::Builder), before they are loaded.
+    ///
+    /// # Errors
+    /// There is none of this name and size, or it is constant.
+    pub fn set_global(&mut self, name: &str, value: impl NoUninit) -> Result<()> {
+        Ok(self.loaded.set_global(&mut self.kernel, name, bytemuck::bytes_of(&value))?)
+    }
+
+    /// Takes the events out of a ring buffer or perf buffer, as its reader sees them.
+    ///
+    /// # Errors
+    /// There is no such map, it is none of the two, or it holds what no kernel writes.
+    pub fn events(&mut self, map: &str) -> Result<Events> {
+        self.loaded.map(map)?;
+        let Some(reader) = self.readers.iter_mut().find(|it| it.map == map) else {
+            return Err(Error::bad_input(format!(
+                "map {map} has no reader: it is no ring buffer or open perf buffer"
+            )));
+        };
+        events::drain(&mut self.kernel, reader)
+    }
+
+    /// The names of the maps that have a reader.
+    pub fn event_maps(&self) -> impl Iterator<Item = &str> {
+        self.readers.iter().map(|it| it.map.as_str())
+    }
+
+    /// What programs printed with `bpf_printk` since the last call, without the columns of `trace_pipe`.
+    pub fn printk(&mut self) -> Vec<String> {
+        self.kernel.take_trace_log().iter().map(|line| line.message()).collect()
+    }
+
+    /// Puts bytes into user memory and returns their address: for what a program reads with `bpf_probe_read_user`.
+    ///
+    /// # Errors
+    /// User memory is full.
+    pub fn user(&mut self, bytes: &[u8]) -> Result<u64> {
+        let addr = self.next_user;
+        self.kernel
+            .user_memory_mut()
+            .insert(addr, bytes)
+            .map_err(|error| Error::bad_input(format!("user memory at {addr:#x}: {error}")))?;
+        // A page between any two, so that a read past the end of one faults.
+        self.next_user += (bytes.len() as u64).next_multiple_of(4096) + 4096;
+        Ok(addr)
+    }
+
+    /// Puts a string and its NUL into user memory and returns its address.
+    ///
+    /// # Errors
+    /// User memory is full.
+    pub fn user_str(&mut self, text: &str) -> Result<u64> {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.push(0);
+        self.user(&bytes)
+    }
+
+    /// Changes the task that is running when programs are.
+    pub fn set_task(&mut self, task: Task) {
+        self.kernel.set_task(task);
+    }
+
+    /// Lets time pass: the clocks go on by `ns` nanoseconds.
+    pub fn sleep_ns(&mut self, ns: u64) {
+        let clock = *self.kernel.clock();
+        self.kernel.set_clock(Clock { monotonic_ns: clock.monotonic_ns.saturating_add(ns), ..clock });
+    }
+
+    /// The emulated kernel.
+    pub fn kernel(&mut self) -> &mut Kernel {
+        &mut self.kernel
+    }
+
+    /// The object, loaded.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The fd of a map, for calls on [`Skep::kernel`].
+    ///
+    /// # Errors
+    /// There is none, or why it could not be created.
+    pub fn map_fd(&self, name: &str) -> Result<Fd> {
+        Ok(self.loaded.map(name)?.1)
+    }
+}

@@ -1,0 +1,36 @@
+//! Elements as text.
+
+use std::fmt::Write;
+
+use skep_btf::Value;
+
+/// `key: value`, or `key: [cpu 0: value, ...]` for several.
+pub(crate) fn element<'a>(
+    key: (Option<Value>, &[u8]),
+    values: impl Iterator<Item = (Option<Value>, &'a [u8])>,
+) -> String {
+    let mut out = one(key.0.as_ref(), key.1);
+    out.push_str(": ");
+    let values: Vec<String> = values.map(|(value, bytes)| one(value.as_ref(), bytes)).collect();
+    match values.as_slice() {
+        [value] => out.push_str(value),
+        values => {
+            out.push('[');
+            out.push_str(&values.join(", "));
+            out.push(']');
+        }
+    }
+    out
+}
+
+/// A value by its type, or bytes in hex.
+fn one(value: Option<&Value>, bytes: &[u8]) -> String {
+    match value {
+        Some(value) => value.to_string(),
+        None => bytes.iter().fold("hex:".to_owned(), |mut out, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{byte:02x}");
+            out
+        }),
+    }
+}
