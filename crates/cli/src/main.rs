@@ -1,3 +1,27 @@
-//! The skep command.
+//! The `skep` command: arguments, output, exit codes. What it does is in `skep-runner`.
 
-fn main() {}
+mod args;
+mod cmd;
+mod exit;
+mod input;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => cmd::run::main(&args),
+        Command::Inspect(args) => cmd::inspect::main(&args),
+        Command::Disasm(args) => cmd::disasm::main(&args),
+        Command::Asm(args) => cmd::asm::main(&args),
+        Command::Conformance(args) => cmd::conformance::main(&args),
+        Command::Verify(_) => Err(exit::Failure::usage(
+            "there is no verifier yet: `skep run` runs programs unverified, with every access checked",
+        )),
+    };
+    exit::code(result)
+}

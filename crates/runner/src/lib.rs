@@ -1,1 +1,37 @@
-//! What the skep command does, as functions that return data: runs over captures, reports, inspection.
+//! What the `skep` command does, as functions that return data: nothing here prints.
+//!
+//! ```
+//! use skep_runner::{Input, RunRequest};
+//!
+//! # fn main() -> Result<(), skep::Error> {
+//! # let object = include_bytes!("../../../fixtures/xdp_firewall.bpf.o");
+//! # let packet = include_bytes!("../../../fixtures/captures/telnet-syn.bin").to_vec();
+//! let request = RunRequest { input: Input::Packet(packet), ..RunRequest::default() };
+//! let report = skep_runner::run_object(object, &request)?;
+//! assert_eq!((report.program.as_str(), report.verdict), ("xdp_firewall", "not-verified"));
+//! assert_eq!(report.retval, Some(2));
+//! # Ok(())
+//! # }
+//! ```
+
+mod capture;
+mod conformance;
+mod element;
+mod inspect;
+mod json;
+mod listing;
+mod raw;
+mod report;
+mod run;
+mod timing;
+
+pub use capture::{Capture, CaptureError, Captured};
+pub use conformance::{Conformance, conformance, hex};
+pub use inspect::{
+    ExternInspection, GlobalInspection, HelperUse, Inspection, MapInspection, ProgramInspection, inspect,
+};
+pub use json::{hex_string, value_to_json};
+pub use listing::{Listing, ListingLine, list_object, list_raw};
+pub use raw::{RawReport, RawRequest, run_raw};
+pub use report::{ElementReport, EventReport, FaultReport, LostReport, MapReport, PacketRun, RunReport};
+pub use run::{Global, Input, RunRequest, run_capture, run_object};

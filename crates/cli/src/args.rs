@@ -1,0 +1,152 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs, inspects and tests BPF programs in user space: no root, no kernel BPF.
+#[derive(Parser, Debug)]
+#[command(name = "skep", version, about, propagate_version = true, max_term_width = 110)]
+#[command(
+    after_help = "Exit codes: 0 all well; 1 the program was rejected, faulted or a test failed; 2 bad usage or input."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a program of an object against a packet, a capture or a context
+    Run(Box<RunArgs>),
+    /// Show what an object contains: programs, maps, globals, externs, relocations, helpers
+    Inspect(InspectArgs),
+    /// Print the instructions of an object or of raw code
+    Disasm(DisasmArgs),
+    /// Assemble text to raw instructions
+    Asm(AsmArgs),
+    /// Speak the bpf_conformance plugin protocol: program in hex on stdin, r0 in hex on stdout
+    Conformance(ConformanceArgs),
+    /// Verify programs as the kernel would (not built yet)
+    Verify(VerifyArgs),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Engine {
+    /// The reference interpreter
+    Interp,
+    /// The x86-64 compiler (not built yet)
+    Jit,
+}
+
+/// How a program is run, whatever it came from.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct EngineArgs {
+    /// What executes the program
+    #[arg(long, value_enum, default_value_t = Engine::Interp)]
+    pub(crate) engine: Engine,
+    /// Skip the verifier (there is none yet: programs run with every access checked)
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// Leave out the access checks; for the compiler only
+    #[arg(long)]
+    pub(crate) unchecked: bool,
+    /// Instructions a run may execute before it is stopped
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget: Option<u64>,
+    /// Run N times and report the time of one run; packet and context are restored in between
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: Option<u32>,
+    /// Print one JSON document on stdout and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The object that clang made (.bpf.o)
+    #[arg(required_unless_present = "raw")]
+    pub(crate) object: Option<PathBuf>,
+    /// The program, by function name; may be left out where the object has one
+    #[arg(conflicts_with = "raw")]
+    pub(crate) program: Option<String>,
+    /// The packet: a file of raw bytes, or hex:0011aabb...
+    #[arg(long, value_name = "FILE|hex:..", conflicts_with = "pcap")]
+    pub(crate) packet: Option<String>,
+    /// Run once for each packet of a capture (pcap or pcapng)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// The context: raw bytes of what the program's r1 points to, or hex:..
+    #[arg(long, value_name = "FILE|hex:..")]
+    pub(crate) ctx: Option<String>,
+    /// Set a global variable before loading: NAME=VALUE (an integer, or hex:.. for its bytes)
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Fill in a map before running, or size it: MAP[KEY]=VALUE (integers, or hex:.. for bytes), MAP.max_entries=N
+    #[arg(long = "map", value_name = "MAP[KEY]=VALUE")]
+    pub(crate) map: Vec<String>,
+    /// The simulated cpu that runs the program
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) cpu: u32,
+    /// How many cpus the simulated machine has
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) cpus: u32,
+    /// The seed of everything random: get_prandom_u32, stack bytes, registers after a call
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Raw 8-byte instructions instead of an object
+    #[arg(long, value_name = "FILE", requires = "mem")]
+    pub(crate) raw: Option<PathBuf>,
+    /// With --raw: the memory that r1 points to (r2 is its length), a file or hex:..
+    #[arg(long, value_name = "FILE|hex:..", requires = "raw")]
+    pub(crate) mem: Option<String>,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectArgs {
+    /// The object that clang made (.bpf.o)
+    pub(crate) object: PathBuf,
+    /// Print one JSON document on stdout and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DisasmArgs {
+    /// An object (.bpf.o), or with --raw a file of 8-byte instructions; - for stdin
+    pub(crate) file: PathBuf,
+    /// The program, by function name; all of them where it is left out
+    #[arg(conflicts_with = "raw")]
+    pub(crate) program: Option<String>,
+    /// The file holds raw 8-byte instructions
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Only text that `skep asm` takes back: no addresses, bytes or source lines
+    #[arg(long)]
+    pub(crate) plain: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AsmArgs {
+    /// The text; - for stdin
+    pub(crate) file: PathBuf,
+    /// Where the raw 8-byte instructions go; without it they are printed in hex
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConformanceArgs {
+    /// The memory in hex, if the first argument is hex; other arguments are ignored, as the protocol allows
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// Objects, and whatever options the verifier will take
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+}

@@ -1,0 +1,20 @@
+//! `skep inspect`: what an object contains.
+
+use std::io::Write;
+
+use crate::args::InspectArgs;
+use crate::exit::{Done, Failure};
+use crate::{input, show};
+
+pub(crate) fn main(args: &InspectArgs) -> Result<Done, Failure> {
+    let bytes = input::file(&args.object)?;
+    let inspection = skep_runner::inspect(&bytes)
+        .map_err(|error| Failure::usage(format!("{}: {error}", args.object.display())))?;
+    let mut out = anstream::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", show::json(&inspection)?)?;
+    } else {
+        show::inspection::print(&mut out, &args.object.display().to_string(), &inspection)?;
+    }
+    Ok(Done::Well)
+}

@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub(crate) mod asm;
+pub(crate) mod conformance;
+pub(crate) mod disasm;
+pub(crate) mod inspect;
+pub(crate) mod run;

@@ -1,0 +1,133 @@
+//! `skep run`: a program, once or over a capture.
+
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::{Engine, EngineArgs, RunArgs};
+use crate::exit::{Done, Failure};
+use crate::{input, show};
+use skep_runner::{Capture, Input, RawRequest, RunReport, RunRequest};
+
+pub(crate) fn main(args: &RunArgs) -> Result<Done, Failure> {
+    check_engine(&args.engine)?;
+    match (&args.raw, &args.object) {
+        (Some(raw), _) => run_raw(args, raw),
+        (None, Some(object)) => run_object(args, object),
+        (None, None) => Err(Failure::usage("an object is missing: skep run OBJECT")),
+    }
+}
+
+fn check_engine(args: &EngineArgs) -> Result<(), Failure> {
+    if args.engine == Engine::Jit {
+        return Err(Failure::usage("there is no compiler yet: --engine interp"));
+    }
+    if args.unchecked {
+        return Err(Failure::usage("--unchecked is for the compiler, and there is none yet"));
+    }
+    Ok(())
+}
+
+fn run_raw(args: &RunArgs, code: &Path) -> Result<Done, Failure> {
+    let request = RawRequest {
+        code: input::file(code)?,
+        memory: args.mem.as_deref().map(input::bytes).transpose()?.unwrap_or_default(),
+        repeat: args.engine.repeat,
+        budget: args.engine.budget,
+        seed: args.seed,
+    };
+    let report = skep_runner::run_raw(&request)
+        .map_err(|error| Failure::from(error).within(&code.display().to_string()))?;
+    let mut out = anstream::stdout().lock();
+    if args.engine.json {
+        writeln!(out, "{}", show::json(&report)?)?;
+    } else {
+        show::run::print_raw(&mut out, &report)?;
+    }
+    Ok(if report.fault.is_some() { Done::ProgramFailed } else { Done::Well })
+}
+
+fn run_object(args: &RunArgs, object: &Path) -> Result<Done, Failure> {
+    let bytes = input::file(object)?;
+    let request = request(args)?;
+    let name = object.display().to_string();
+    let report = match &args.pcap {
+        Some(path) => run_capture(&bytes, &request, path)?,
+        None => skep_runner::run_object(&bytes, &request),
+    };
+    let report = report.map_err(|error| Failure::from(error).within(&name))?;
+    print(args, &report)?;
+    Ok(if report.fault.is_some() { Done::ProgramFailed } else { Done::Well })
+}
+
+fn print(args: &RunArgs, report: &RunReport) -> Result<(), Failure> {
+    for warning in &report.warnings {
+        let style = anstyle::AnsiColor::Yellow.on_default().bold();
+        writeln!(anstream::stderr(), "{style}note{style:#}: {warning}")?;
+    }
+    let mut out = anstream::stdout().lock();
+    if args.engine.json {
+        writeln!(out, "{}", show::json(report)?)?;
+    } else {
+        show::run::print(&mut out, report)?;
+    }
+    Ok(())
+}
+
+/// The outer error is one of the capture's file, the inner of the run.
+fn run_capture(object: &[u8], request: &RunRequest, path: &Path) -> Result<skep::Result<RunReport>, Failure> {
+    let named = |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(|error| named(&error))?;
+    if file.metadata().is_ok_and(|it| it.is_dir()) {
+        return Err(named(&"it is a directory"));
+    }
+    let capture = Capture::new(BufReader::new(file)).map_err(|error| named(&error))?;
+    let bar = progress();
+    let report = skep_runner::run_capture(object, request, capture, &mut |number| bar.set_position(number));
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// A count of packets, on a terminal only.
+fn progress() -> ProgressBar {
+    let target =
+        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{spinner} {pos} packets, {per_sec}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::with_draw_target(None, target).with_style(style)
+}
+
+fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
+    let mut request = RunRequest {
+        program: args.program.clone(),
+        ctx: args.ctx.as_deref().map(input::bytes).transpose()?,
+        cpu: args.cpu,
+        cpus: args.cpus,
+        seed: args.seed,
+        budget: args.engine.budget,
+        repeat: args.engine.repeat,
+        ..RunRequest::default()
+    };
+    if let Some(packet) = &args.packet {
+        request.input = Input::Packet(input::bytes(packet)?);
+    }
+    for text in &args.set {
+        let (name, value) = input::pair(text, '=', "NAME=VALUE")?;
+        request.globals.push((name.to_owned(), input::value(value)?));
+    }
+    for text in &args.map {
+        let (place, value) = input::pair(text, '=', "MAP[KEY]=VALUE or MAP.max_entries=N")?;
+        if let Some(name) = place.strip_suffix(".max_entries") {
+            let count =
+                value.parse().map_err(|_| Failure::usage(format!("--map {text}: {value:?} is no number")))?;
+            request.max_entries.push((name.to_owned(), count));
+        } else if let Some((name, key)) = place.strip_suffix(']').and_then(|place| place.split_once('[')) {
+            request.elements.push((name.to_owned(), input::value(key)?, input::value(value)?));
+        } else {
+            return Err(Failure::usage(format!("--map {text}: write MAP[KEY]=VALUE or MAP.max_entries=N")));
+        }
+    }
+    Ok(request)
+}

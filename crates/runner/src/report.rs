@@ -1,0 +1,206 @@
+//! What a run came to, as data.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use skep::Report;
+
+use crate::json::hex_string;
+
+/// What `skep run` reports.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunReport {
+    /// The program's name.
+    pub program: String,
+    /// Its section.
+    pub section: String,
+    /// Its type, as libbpf calls it.
+    #[serde(rename = "type")]
+    pub prog_type: &'static str,
+    /// What the verifier said: `not-verified` as long as there is none.
+    pub verdict: &'static str,
+    /// r0's lower half, unless the program faulted; of a capture, that of the last packet.
+    pub retval: Option<u32>,
+    /// What the return value means, for types that return verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retval_name: Option<&'static str>,
+    /// Instructions executed, in one run; of a capture, in all.
+    pub insns: u64,
+    /// Host time of one run, if it was repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ns_per_run: Option<f64>,
+    /// The packet afterwards, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_out: Option<String>,
+    /// The context afterwards, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ctx_out: Option<String>,
+    /// The device that the packet was redirected to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_ifindex: Option<u32>,
+    /// Every packet of a capture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Vec<PacketRun>>,
+    /// How many packets of a capture came to each return value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_retval: Option<BTreeMap<u32, u64>>,
+    /// The maps afterwards.
+    pub maps: Vec<MapReport>,
+    /// What the readers of ring and perf buffers saw.
+    pub events: Vec<EventReport>,
+    /// Samples that found a perf ring full.
+    pub lost: Vec<LostReport>,
+    /// Lines of `trace_pipe`.
+    pub printk: Vec<String>,
+    /// What a user should know of the object: programs and maps that could not be loaded, calls that will not work.
+    pub warnings: Vec<String>,
+    /// Where and how the program faulted.
+    pub fault: Option<FaultReport>,
+}
+
+/// One packet of a capture.
+#[derive(Clone, Debug, Serialize)]
+pub struct PacketRun {
+    /// Its number, from 1.
+    pub packet: u64,
+    /// Its length.
+    pub len: usize,
+    /// The return value, unless the program faulted.
+    pub retval: Option<u32>,
+    /// What the return value means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retval_name: Option<&'static str>,
+    /// Instructions executed.
+    pub insns: u64,
+    /// The packet afterwards, in hex, if the program changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_out: Option<String>,
+    /// The device that it was redirected to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_ifindex: Option<u32>,
+}
+
+/// A map and its elements.
+#[derive(Clone, Debug, Serialize)]
+pub struct MapReport {
+    /// The name.
+    pub name: String,
+    /// bpftool's word for the type.
+    #[serde(rename = "type")]
+    pub map_type: &'static str,
+    /// Bytes of a key.
+    pub key_size: u32,
+    /// Bytes of a value.
+    pub value_size: u32,
+    /// How many fit.
+    pub max_entries: u32,
+    /// The elements; of an array, those that are not all zero.
+    pub elements: Vec<ElementReport>,
+    /// How many are not shown: zero elements of arrays, and what is over the limit.
+    pub omitted: u64,
+}
+
+/// An element, in bytes and by BTF.
+#[derive(Clone, Debug, Serialize)]
+pub struct ElementReport {
+    /// The key by its type, or in hex.
+    pub key: Value,
+    /// The value by its type, or in hex; of a per-CPU map a list by cpu.
+    pub value: Value,
+    /// The element in one line, for people.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// A sample.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventReport {
+    /// The map that it came through.
+    pub map: String,
+    /// The cpu whose ring it was in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u32>,
+    /// The bytes in hex, padding of the perf ring included.
+    pub data: String,
+    /// The bytes by type, where the object says which: the value type of the map, or the one struct that fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoded: Option<Value>,
+    /// The name of that type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoded_as: Option<String>,
+    /// The event in one line, for people.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// Samples that were lost.
+#[derive(Clone, Debug, Serialize)]
+pub struct LostReport {
+    /// The map.
+    pub map: String,
+    /// The cpu.
+    pub cpu: u32,
+    /// How many.
+    pub count: u64,
+}
+
+/// Why a program did not come to its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct FaultReport {
+    /// Whose fault it is: `program fault`, `not emulated`, ...
+    pub class: &'static str,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// The number of the packet of a capture, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet: Option<u64>,
+    /// The program that was running.
+    pub program: String,
+    /// The function.
+    pub function: Option<String>,
+    /// The instruction's slot.
+    pub insn: usize,
+    /// The instruction.
+    pub text: String,
+    /// The source file.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<u32>,
+    /// The column in it.
+    pub column: Option<u32>,
+    /// The line itself.
+    pub source: Option<String>,
+    /// The registers before the instruction, r0 to r10, in hex.
+    pub registers: Vec<String>,
+    /// The object that an access missed.
+    pub object: Option<String>,
+}
+
+impl FaultReport {
+    pub(crate) fn new(report: &Report, packet: Option<u64>) -> FaultReport {
+        let line = report.line.as_ref();
+        FaultReport {
+            class: report.class.name(),
+            message: report.message.clone(),
+            packet,
+            program: report.program.clone(),
+            function: report.function.clone(),
+            insn: report.slot,
+            text: report.insn.clone(),
+            file: line.map(|it| it.file.to_string()),
+            line: line.map(|it| it.line),
+            column: line.map(|it| it.column),
+            source: line.map(|it| it.text.to_string()),
+            registers: report.regs.iter().map(|value| format!("{value:#x}")).collect(),
+            object: report.object.as_ref().map(|it| format!("{} {:?}", it.kind, it.name)),
+        }
+    }
+}
+
+impl ElementReport {
+    /// Bytes without a type.
+    pub(crate) fn untyped(bytes: &[u8]) -> Value {
+        Value::String(format!("hex:{}", hex_string(bytes)))
+    }
+}
