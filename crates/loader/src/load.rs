@@ -324,7 +324,7 @@ fn create_filled(
     if let Some(bytes) = initial {
         kernel
             .map_update_elem(fd, &0u32.to_ne_bytes(), bytes, 0)
-            .and_then(|()| match spec.flags & skep_abi::flags::BPF_F_RDONLY_PROG as u32 {
+            .and_then(|()| match spec.flags & skep_abi::flags::BPF_F_RDONLY_PROG {
                 0 => Ok(()),
                 _ => kernel.map_freeze(fd),
             })

@@ -107,7 +107,7 @@ impl OpenObject {
             };
             // A section is at most MAX_ZEROED or the file's size long: both fit.
             let spec = MapSpec::new(MapType::Array, 4, data.bytes.len() as u32, 1)
-                .with_flags(flags as u32)
+                .with_flags(flags)
                 .with_name(&data.name);
             let emulated = matches!(data.kind, DataKind::Data | DataKind::RoData | DataKind::Bss);
             MapPlan {
@@ -242,10 +242,10 @@ impl ProgramPlan {
         let has = |flag: u8| sec.is_some_and(|def| def.flags & flag == flag);
         let mut flags = 0;
         if has(sec::flags::SLEEPABLE) {
-            flags |= flags::BPF_F_SLEEPABLE as u32;
+            flags |= flags::BPF_F_SLEEPABLE;
         }
         if has(sec::flags::XDP_FRAGS) {
-            flags |= flags::BPF_F_XDP_HAS_FRAGS as u32;
+            flags |= flags::BPF_F_XDP_HAS_FRAGS;
         }
         ProgramPlan {
             name: program.name.clone(),
