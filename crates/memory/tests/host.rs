@@ -125,7 +125,7 @@ mod linux {
     #[ignore = "measures its own process: run by big_objects_do_not_stay_in_the_pool"]
     fn pool() {
         let before = resident();
-        for _ in 0..20 {
+        for _ in 0..4 {
             let memory = memory();
             let addr = value(&memory, 32 << 20);
             memory.fill(addr, 32 << 20, 1).unwrap();
