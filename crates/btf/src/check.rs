@@ -22,17 +22,23 @@ fn check_references(btf: &Btf, ty: &Type) -> Result<(), Reason> {
         Some(ty) => Ok(ty),
         None => Err(Reason::NoSuchType(id)),
     };
-    // What may be pointed to, contained or returned: not a function, variable, section or declaration tag.
+    let value = |id: TypeId| Reason::WrongKind { id, expected: "the type of a value" };
+    // What may be contained or returned: not a function, variable, section or declaration tag.
     let data = |id: TypeId| match exists(id)?.kind() {
-        Kind::Func | Kind::Var | Kind::DataSec | Kind::DeclTag => {
-            Err(Reason::WrongKind { id, expected: "the type of a value" })
-        }
+        Kind::Func | Kind::Var | Kind::DataSec | Kind::DeclTag => Err(value(id)),
+        _ => Ok(()),
+    };
+    // What may be pointed to: the kernel takes functions, too, for their prototypes.
+    let target = |id: TypeId| match exists(id)?.kind() {
+        Kind::Var | Kind::DataSec | Kind::DeclTag => Err(value(id)),
         _ => Ok(()),
     };
     match &ty.def {
         Def::Void | Def::Int(_) | Def::Float(_) | Def::Fwd(_) | Def::Enum(_) | Def::Enum64(_) => Ok(()),
-        Def::Ptr(id) | Def::Typedef(id) | Def::Volatile(id) | Def::Const(id) | Def::Restrict(id) => data(*id),
-        Def::TypeTag(tag) => data(tag.target),
+        Def::Ptr(id) | Def::Typedef(id) | Def::Volatile(id) | Def::Const(id) | Def::Restrict(id) => {
+            target(*id)
+        }
+        Def::TypeTag(tag) => target(tag.target),
         Def::Array(array) => data(array.element).and(data(array.index)),
         Def::Struct(c) | Def::Union(c) => c.members.iter().try_for_each(|m| data(m.type_id)),
         Def::Func(func) => match exists(func.proto)?.kind() {

@@ -174,9 +174,9 @@ impl Pass<'_> {
         let aligned = member.bit_offset.is_multiple_of(8);
         let bits = u64::from(member.bit_size);
         match self.btf.type_by_id(layout.resolved).map(|ty| &ty.def) {
-            // The old encoding: the integer's own bits count, not its storage.
-            Some(Def::Int(int)) if !kflag => Some(u64::from(int.bits) + u64::from(int.offset)),
-            Some(Def::Int(int)) if bits != 0 => (bits <= int.bits.into()).then_some(bits),
+            Some(Def::Int(int)) if kflag && bits != 0 => (bits <= int.bits.into()).then_some(bits),
+            // An integer's own bits count, not its storage. In the old encoding they may start anywhere.
+            Some(Def::Int(int)) => (aligned || !kflag).then_some(u64::from(int.bits) + u64::from(int.offset)),
             Some(Def::Enum(_) | Def::Enum64(_)) if bits != 0 => (bits <= whole).then_some(bits),
             _ => (aligned && bits == 0).then_some(whole),
         }

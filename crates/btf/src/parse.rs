@@ -130,15 +130,13 @@ impl Parser<'_, '_> {
 
     fn int(&mut self, head: &Head) -> Result<Int, Error> {
         let word = self.reader.u32()?;
-        if word & 0xf000_ff00 != 0 {
+        // Bits 8 to 15 are not used; the kernel does not look at them (`BTF_INT_MASK`).
+        if word & 0xf000_0000 != 0 {
             return head.fail(Reason::ReservedBits(word));
         }
         let (bits, offset) = (word & 0xff, (word >> 16) & 0xff);
         if bits > 128 || u64::from(bits + offset) > u64::from(head.word) * 8 {
             return head.fail(Reason::Field { field: "bits of an integer", value: bits });
-        }
-        if head.word > 16 {
-            return head.fail(Reason::Field { field: "size of an integer", value: head.word });
         }
         let encoding = (word >> 24) & 0xf;
         let Some(encoding) = IntEncoding::from_number(encoding) else {

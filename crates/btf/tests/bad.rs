@@ -191,9 +191,9 @@ fn scalars() {
             33 bits of 4 bytes: at byte 40: bits of an integer cannot be 33
             25 bits from bit 8: at byte 40: bits of an integer cannot be 25
             200 bits: at byte 40: bits of an integer cannot be 200
-            32 bytes: at byte 40: size of an integer cannot be 32
+            32 bytes: accepted, 2 types
             encoding 7: at byte 40: encoding of an integer cannot be 7
-            bit 8: at byte 40: reserved bits are set in 0x120
+            bit 8: accepted, 2 types
             float of 5 bytes: at byte 40: size of a float cannot be 5
             enum of 3 bytes: at byte 40: size of an enum cannot be 3
             cut enum: at byte 52: 12 bytes wanted, 8 left
