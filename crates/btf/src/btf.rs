@@ -6,7 +6,11 @@ use crate::index::Index;
 use crate::layout::{Layout, Layouts, Size};
 use crate::strings::Strings;
 use crate::types::*;
-use crate::{Error, Kind, StrOff, TypeError};
+use crate::{Error, Kind, Reason, StrOff, TypeError};
+
+/// Longest name in bytes. The kernel's limit is 511 (`KSYM_NAME_LEN`); compilers of other languages than C go past
+/// it.
+const MAX_NAME: usize = 4096;
 
 /// The types and strings of a `.BTF` section, on their own or on top of a base's (split BTF, as of a kernel
 /// module).
@@ -112,12 +116,35 @@ impl Btf {
 
     /// The string at `offset` of the table; `None` if none starts there.
     pub fn string(&self, offset: StrOff) -> Option<&str> {
+        let (strings, own) = self.strings_at(offset)?;
+        strings.get(own).or(offset.is_empty().then_some(""))
+    }
+
+    /// Checks a reference to the string of a name without reading on beyond [`MAX_NAME`].
+    pub(crate) fn check_name(&self, offset: StrOff) -> Result<StrOff, Reason> {
+        self.check_string(offset)?;
+        match self.strings_at(offset) {
+            Some((strings, own)) if own < strings.len() && !strings.is_within(own, MAX_NAME) => {
+                Err(Reason::NameTooLong)
+            }
+            _ => Ok(offset),
+        }
+    }
+
+    /// Checks a reference to a string of any length.
+    pub(crate) fn check_string(&self, offset: StrOff) -> Result<StrOff, Reason> {
+        match self.strings_at(offset) {
+            Some((strings, own)) if strings.has(own) => Ok(offset),
+            _ if offset.is_empty() => Ok(offset),
+            _ => Err(Reason::StringOffset(offset.0)),
+        }
+    }
+
+    /// The table that `offset` is in, this one's or the base's, and the offset there.
+    fn strings_at(&self, offset: StrOff) -> Option<(&Strings, u32)> {
         match (offset.0.checked_sub(self.first_string), &self.base) {
-            (Some(own), base) => match self.strings.get(own) {
-                None if base.is_none() && own == 0 => Some(""),
-                found => found,
-            },
-            (None, Some(base)) => base.string(offset),
+            (Some(own), _) => Some((&self.strings, own)),
+            (None, Some(base)) => base.strings_at(offset),
             (None, None) => None,
         }
     }

@@ -146,7 +146,7 @@ fn sections<T>(
     let mut name_bytes = 0;
     while !part.is_empty() {
         let here = part.clone();
-        let name_off = string(&mut part, btf)?;
+        let name_off = btf.check_name(StrOff(part.u32()?)).map_err(|reason| here.error(reason))?;
         let name = btf.str(name_off);
         let count = part.u32()?;
         if count == 0 {
@@ -210,6 +210,5 @@ fn type_id(record: &mut Reader<'_>, btf: &Btf) -> Result<TypeId, Error> {
 
 fn string(record: &mut Reader<'_>, btf: &Btf) -> Result<StrOff, Error> {
     let here = record.clone();
-    let offset = StrOff(record.u32()?);
-    if btf.string(offset).is_some() { Ok(offset) } else { Err(here.error(Reason::StringOffset(offset.0))) }
+    btf.check_string(StrOff(record.u32()?)).map_err(|reason| here.error(reason))
 }

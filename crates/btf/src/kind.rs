@@ -1,7 +1,7 @@
 //! The vocabulary of BTF kinds: one table.
 
 /// Parts of a type's head that most kinds have no use for.
-enum Head {
+enum Part {
     Flag,
     Vlen,
 }
@@ -29,8 +29,8 @@ macro_rules! kinds {
             }
 
             /// What of a type's head it uses beside name and kind.
-            const fn uses(self) -> &'static [Head] {
-                match self { $(Kind::$name => &[$(Head::$uses,)*],)* }
+            const fn uses(self) -> &'static [Part] {
+                match self { $(Kind::$name => &[$(Part::$uses,)*],)* }
             }
         }
     };
@@ -82,12 +82,12 @@ kinds! {
 impl Kind {
     /// Whether it has a use for `kind_flag`; it must be unset otherwise.
     pub(crate) fn has_flag(self) -> bool {
-        self.uses().iter().any(|part| matches!(part, Head::Flag))
+        self.uses().iter().any(|part| matches!(part, Part::Flag))
     }
 
     /// Whether it has a list, or something else in `vlen`, which must be zero otherwise.
     pub(crate) fn has_vlen(self) -> bool {
-        self.uses().iter().any(|part| matches!(part, Head::Vlen))
+        self.uses().iter().any(|part| matches!(part, Part::Vlen))
     }
 
     /// Whether types of this kind only qualify another one: `const`, `volatile`, `restrict`, a type tag.

@@ -24,7 +24,7 @@ pub(crate) enum Size {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Layout {
     pub(crate) size: Size,
-    /// Bytes; a power of two up to 16, or 0 where there is no size.
+    /// Bytes; a power of two up to 8, or 0 where there is no size.
     pub(crate) align: u8,
     /// Levels of containment below it.
     depth: u8,

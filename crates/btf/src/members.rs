@@ -43,6 +43,12 @@ impl Btf {
         members.iter().map(move |member| self.member_info(kflag, member))
     }
 
+    /// Member number `index`, from 0, of a structure or union (or of a typedef of one).
+    pub fn member(&self, id: impl Into<TypeId>, index: usize) -> Option<MemberInfo<'_>> {
+        let composite = self.resolved(id)?.composite()?;
+        composite.members.get(index).map(|member| self.member_info(composite.kflag, member))
+    }
+
     pub(crate) fn member_info(&self, kflag: bool, member: &Member) -> MemberInfo<'_> {
         let (bit_offset, bit_size) = match (kflag, self.old_bitfield(member)) {
             (false, Some(int)) => (member.bit_offset + u32::from(int.offset), Some(int.bits.into())),

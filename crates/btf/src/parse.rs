@@ -12,10 +12,6 @@ use crate::strings::Strings;
 use crate::types::*;
 use crate::{Btf, Error, Kind, Reason, StrOff};
 
-/// Longest name of a type, member, parameter or value. The kernel's limit is 511 (`KSYM_NAME_LEN`); compilers
-/// of other languages than C go past it.
-const MAX_NAME: usize = 4096;
-
 pub(crate) fn parse(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, Error> {
     let mut header = Header::parse(bytes, 16)?;
     let types = header.part("type section", 4)?;
@@ -24,6 +20,7 @@ pub(crate) fn parse(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, Error> 
     let strings = parse_strings(strings, base.is_some())?;
     let mut btf = Btf::empty(base, strings).ok_or(Error { offset: 0, reason: Reason::TooMuch })?;
     let offsets = parse_types(types, &mut btf)?;
+    btf.types.shrink_to_fit();
     btf.layouts = crate::check::check(&btf, &offsets)?;
     Ok(btf)
 }
@@ -217,14 +214,9 @@ impl Parser<'_, '_> {
     }
 
     fn name(&mut self) -> Result<StrOff, Error> {
-        let here = self.reader.offset();
-        let offset = self.reader.u32()?;
-        let fail = |reason| Err(Error { offset: here, reason });
-        match self.btf.string(StrOff(offset)) {
-            None => fail(Reason::StringOffset(offset)),
-            Some(name) if name.len() > MAX_NAME => fail(Reason::NameTooLong),
-            Some(_) => Ok(StrOff(offset)),
-        }
+        let here = self.reader.clone();
+        let name = StrOff(self.reader.u32()?);
+        self.btf.check_name(name).map_err(|reason| here.error(reason))
     }
 }
 

@@ -43,6 +43,17 @@ impl Strings {
         self.text.as_bytes()
     }
 
+    /// Whether a string starts at `offset`: the table ends with a NUL.
+    pub(crate) fn has(&self, offset: u32) -> bool {
+        (offset as usize) < self.text.len() && self.text.is_char_boundary(offset as usize)
+    }
+
+    /// Whether the string at `offset` has at most `max` bytes; does not look further.
+    pub(crate) fn is_within(&self, offset: u32, max: usize) -> bool {
+        let rest = self.text.as_bytes().iter().skip(offset as usize);
+        rest.take(max + 1).any(|byte| *byte == 0)
+    }
+
     /// The string at `offset`; `None` past the end or inside a character.
     pub(crate) fn get(&self, offset: u32) -> Option<&str> {
         let rest = self.text.get(offset as usize..)?;

@@ -355,6 +355,26 @@ fn bombs() {
     assert_eq!(btf.declare(2), Err(TypeError::TooComplex(TypeId(2))));
 }
 
+/// A string of ten megabytes that everything refers to: read once, not by each.
+#[test]
+fn one_long_string() {
+    let mut raw = Raw::new(&[]);
+    raw.strings.extend(std::iter::repeat_n(b'x', 10_000_000));
+    raw.strings.push(0);
+    let btf = Btf::parse(&raw.bytes()).unwrap();
+    let line = [8, 11, 11, 0];
+    let words: Vec<u32> = (0..100_000).flat_map(|_| line).collect();
+    let head = [0x1_eb9f, 24, 0, 0, 0, words.len() as u32 * 4 + 12, 16, 1, 100_000];
+    let bytes: Vec<u8> = head.iter().chain(&words).flat_map(|word| word.to_le_bytes()).collect();
+    let ext = BtfExt::parse(&bytes, &btf).unwrap();
+    assert_eq!(ext.lines("int").len(), 100_000);
+    assert_eq!(btf.str(ext.lines("int")[0].line_text).len(), 9_999_999);
+
+    let head = [0x1_eb9f, 24, 0, 0, 0, 28, 16, 11, 1];
+    let bytes: Vec<u8> = head.iter().chain(&line).flat_map(|word| word.to_le_bytes()).collect();
+    assert_eq!(BtfExt::parse(&bytes, &btf), Err(Error { offset: 28, reason: Reason::NameTooLong }));
+}
+
 /// Pointers may go round in circles; what C cannot write is refused.
 #[test]
 fn circles_of_pointers() {

@@ -116,6 +116,8 @@ fn members() {
     expect!["c@0 i@8 l@40"].assert_eq(&list("packed"));
     expect!["next@0 f@64 u@128 @192 name@224 cv@384 cb@448 fl@512 db@576 big@640 color@768 wide@832 ws@896 matrix@960 bits@1152 packed@1216"].assert_eq(&list("node"));
     assert_eq!(btf.members(btf.find(Kind::Int, "int").unwrap()).len(), 0);
+    let node = btf.find(Kind::Struct, "node").unwrap();
+    assert!((0..17).map_while(|index| btf.member(node, index)).eq(btf.members(node)));
 }
 
 /// The encoding of before `kind_flag`: integers that say themselves which of their bits count.

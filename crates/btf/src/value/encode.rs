@@ -1,6 +1,6 @@
 //! Values to bytes.
 
-use std::fmt::Write;
+use std::sync::Arc;
 
 use super::decode::int_bits;
 use super::{FieldRef, Value, ValueError};
@@ -43,15 +43,18 @@ impl Btf {
         value: &Value,
     ) -> Result<(), ValueError> {
         let place = self.field(id, path)?;
-        Encoder { btf: self, bytes, path: path.to_owned() }.store(place, value)
+        Encoder { btf: self, bytes }.store(place, value).map_err(|error| error.inside(path))
     }
 }
 
+/// Errors have the path from where they happened; callers put what is before it in front.
 struct Encoder<'e> {
     btf: &'e Btf,
     bytes: &'e mut [u8],
-    /// Where in the value we are, for errors.
-    path: String,
+}
+
+fn mismatch(expected: &'static str) -> Result<(), ValueError> {
+    Err(ValueError::Mismatch { path: String::new(), expected })
 }
 
 impl Encoder<'_> {
@@ -61,23 +64,19 @@ impl Encoder<'_> {
             Some(Def::Int(int)) => self.int(place, int, value),
             Some(Def::Ptr(_)) => match value.as_i128() {
                 Some(number) => self.number(place, number as u128, u64::try_from(number).is_ok()),
-                None => self.mismatch("an address"),
+                None => mismatch("an address"),
             },
             Some(Def::Enum(e) | Def::Enum64(e)) => self.enumeration(place, e, value),
             Some(Def::Float(size)) => self.float(place, *size, value),
             Some(Def::Array(array)) => self.array(place, array, value),
             Some(Def::Struct(_) | Def::Union(_) | Def::DataSec(_)) => self.members(place, value),
-            _ => self.mismatch("no value at all"),
+            _ => mismatch("no value at all"),
         }
-    }
-
-    fn mismatch(&self, expected: &'static str) -> Result<(), ValueError> {
-        Err(ValueError::Mismatch { path: self.path.clone(), expected })
     }
 
     fn number(&mut self, place: FieldRef, number: u128, fits: bool) -> Result<(), ValueError> {
         if !fits {
-            return Err(ValueError::OutOfRange(self.path.clone()));
+            return Err(ValueError::OutOfRange(String::new()));
         }
         let short = ValueError::Short {
             id: place.type_id,
@@ -96,7 +95,7 @@ impl Encoder<'_> {
             (Value::Uint(number), _) => (*number, fits_unsigned(*number, len, is_signed)),
             (_, Some(number)) if is_signed => (number as u128, fits_signed(number, len)),
             (_, Some(number)) => (number as u128, number >= 0 && fits_unsigned(number as u128, len, false)),
-            (_, None) => return self.mismatch("an integer"),
+            (_, None) => return mismatch("an integer"),
         };
         // A char may be signed; as a character it is a byte.
         let fits = fits || (matches!(value, Value::Char(_)) && len == 8);
@@ -109,7 +108,7 @@ impl Encoder<'_> {
             Value::Array(_) | Value::Struct(_) | Value::Union(_) | Value::Bytes(_) | Value::Float(_) => None,
             number => number.as_i128(),
         };
-        let Some(number) = number else { return self.mismatch("a number or a name of the enumeration") };
+        let Some(number) = number else { return mismatch("a number or a name of the enumeration") };
         let len = place.bit_size as u32;
         // Compilers that do not record signedness record negative values as large ones.
         let fits = fits_signed(number, len)
@@ -128,7 +127,7 @@ impl Encoder<'_> {
             (Some(number), 8) => number.to_bits().into(),
             _ => match value.as_bytes().filter(|bytes| bytes.len() == size as usize) {
                 Some(bytes) => bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte)),
-                None => return self.mismatch("a number (or the bytes of a float that Rust has none like)"),
+                None => return mismatch("a number (or the bytes of a float that Rust has none like)"),
             },
         };
         self.number(place, bits, true)
@@ -142,11 +141,13 @@ impl Encoder<'_> {
             Value::Bytes(bytes) if self.btf.size_of(array.element)? == 1 => {
                 self.bytes(place, array, bytes, false)
             }
-            Value::Array(values) => values
-                .iter()
-                .enumerate()
-                .try_for_each(|(index, value)| self.inner(place, &format!("[{index}]"), value)),
-            _ => self.mismatch("an array"),
+            Value::Array(values) => (0..).zip(values).try_for_each(|(index, value)| {
+                let name = || format!("[{index}]");
+                let element =
+                    self.btf.element_at(place, index)?.ok_or_else(|| ValueError::NoElement(name()))?;
+                self.store(element, value).map_err(|error| error.inside(&name()))
+            }),
+            _ => mismatch("an array"),
         }
     }
 
@@ -154,7 +155,7 @@ impl Encoder<'_> {
     fn bytes(&mut self, place: FieldRef, array: &Array, bytes: &[u8], fill: bool) -> Result<(), ValueError> {
         let len = if array.len == 0 { bytes.len() } else { array.len as usize };
         if bytes.len() > len {
-            return Err(ValueError::OutOfRange(self.path.clone()));
+            return Err(ValueError::OutOfRange(String::new()));
         }
         let start = place.bit_offset / 8;
         let (wanted, have) = (start.saturating_add(len as u64), self.bytes.len());
@@ -170,52 +171,36 @@ impl Encoder<'_> {
 
     fn members(&mut self, place: FieldRef, value: &Value) -> Result<(), ValueError> {
         let (Value::Struct(members) | Value::Union(members)) = value else {
-            return self.mismatch("names and values of members");
+            return mismatch("names and values of members");
         };
-        let mut anonymous = self.anonymous(place.type_id).into_iter();
-        for (name, value) in members {
-            if !name.is_empty() {
-                self.inner(place, name, value)?;
-            } else if let Some(member) = anonymous.next() {
-                let bit_offset = place.bit_offset.saturating_add(member.bit_offset);
-                self.store(FieldRef { bit_offset, ..member }, value)?;
-            } else {
-                return self.mismatch("fewer anonymous members");
-            }
+        let mut nameless = 0;
+        for (position, (name, value)) in members.iter().enumerate() {
+            let member = self.member(place, position, name, &mut nameless)?;
+            self.store(member, value).map_err(|error| error.inside(name))?;
         }
         Ok(())
     }
 
-    /// The anonymous members of a structure or union, in order.
-    fn anonymous(&self, id: TypeId) -> Vec<FieldRef> {
-        let nameless = self.btf.members(self.btf.resolve(id)).filter(|member| member.name.is_empty());
-        nameless
-            .map(|member| FieldRef {
-                bit_offset: member.bit_offset.into(),
-                bit_size: member
-                    .bit_size
-                    .map_or_else(|| self.btf.size_of(member.type_id).map_or(0, |s| s * 8), u64::from),
-                type_id: member.type_id,
-                is_bitfield: member.bit_size.is_some(),
-            })
-            .collect()
-    }
-
-    /// Stores into what `path`, one step, names in `place`.
-    fn inner(&mut self, place: FieldRef, path: &str, value: &Value) -> Result<(), ValueError> {
-        let upto = self.path.len();
-        let dot = if path.starts_with('[') || upto == 0 { "" } else { "." };
-        // Writing to a String does not fail.
-        let _ = write!(self.path, "{dot}{path}");
-        let field = self.btf.field(place.type_id, path).map_err(|error| match error {
-            ValueError::NoMember(_) => ValueError::NoMember(self.path.clone()),
-            ValueError::NoElement(_) => ValueError::NoElement(self.path.clone()),
-            other => other,
-        })?;
-        let bit_offset = place.bit_offset.saturating_add(field.bit_offset);
-        self.store(FieldRef { bit_offset, ..field }, value)?;
-        self.path.truncate(upto);
-        Ok(())
+    /// The member called `name`, which is likely the one at `position`; of those without a name the next one.
+    fn member(
+        &self,
+        place: FieldRef,
+        position: usize,
+        name: &Arc<str>,
+        nameless: &mut usize,
+    ) -> Result<FieldRef, ValueError> {
+        let btf = self.btf;
+        if name.is_empty() {
+            let member = btf.members(place.type_id).filter(|member| member.name.is_empty()).nth(*nameless);
+            *nameless += 1;
+            let expected = "fewer anonymous members";
+            let member = member.ok_or(ValueError::Mismatch { path: String::new(), expected })?;
+            return btf.place_of(place, &member);
+        }
+        match btf.member(place.type_id, position).filter(|member| member.name == &**name) {
+            Some(member) => btf.place_of(place, &member),
+            None => btf.member_at(place, name)?.ok_or_else(|| ValueError::NoMember(name.to_string())),
+        }
     }
 }
 

@@ -38,6 +38,21 @@ pub enum ValueError {
     OutOfRange(String),
 }
 
+impl ValueError {
+    /// The same error, its path behind `outer`.
+    pub(super) fn inside(mut self, outer: &str) -> ValueError {
+        if let ValueError::NoMember(path)
+        | ValueError::NoElement(path)
+        | ValueError::OutOfRange(path)
+        | ValueError::Mismatch { path, .. } = &mut self
+        {
+            let dot = if path.is_empty() || path.starts_with('[') || outer.is_empty() { "" } else { "." };
+            *path = format!("{outer}{dot}{path}");
+        }
+        self
+    }
+}
+
 impl From<TypeError> for ValueError {
     fn from(error: TypeError) -> ValueError {
         ValueError::Type(error)

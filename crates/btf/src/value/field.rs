@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Value, ValueError};
 use crate::types::*;
-use crate::{Btf, TypeError, bits};
+use crate::{Btf, MemberInfo, TypeError, bits};
 
 /// A place inside a value of a type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -124,7 +124,7 @@ impl Btf {
         Ok(self.size_of(id)?.checked_mul(8).ok_or(TypeError::TooLarge(id))?)
     }
 
-    fn element_at(&self, place: FieldRef, index: u64) -> Result<Option<FieldRef>, ValueError> {
+    pub(super) fn element_at(&self, place: FieldRef, index: u64) -> Result<Option<FieldRef>, ValueError> {
         let Some(Def::Array(array)) = self.resolved(place.type_id).map(|ty| &ty.def) else { return Ok(None) };
         if array.len != 0 && index >= array.len.into() {
             return Ok(None);
@@ -135,41 +135,42 @@ impl Btf {
         Ok(Some(FieldRef { bit_offset, bit_size, type_id: array.element, is_bitfield: false }))
     }
 
-    fn member_at(&self, place: FieldRef, name: &str) -> Result<Option<FieldRef>, ValueError> {
-        let id = self.resolve(place.type_id);
-        if let Some(var) = self.vars(id).find(|var| var.name == name) {
-            let bit_offset = place.bit_offset + u64::from(var.offset) * 8;
+    pub(super) fn member_at(&self, place: FieldRef, name: &str) -> Result<Option<FieldRef>, ValueError> {
+        if let Some(var) = self.vars(place.type_id).find(|var| var.name == name) {
+            let bit_offset = place.bit_offset.saturating_add(u64::from(var.offset) * 8);
             let bit_size = self.bits_of(var.type_id)?;
             return Ok(Some(FieldRef { bit_offset, bit_size, type_id: var.type_id, is_bitfield: false }));
         }
-        match self.find_member(id, name, &mut HashSet::new()) {
-            None => Ok(None),
-            Some((offset, type_id, bit_size)) => {
-                let is_bitfield = bit_size.is_some();
-                let bit_size = bit_size.map_or_else(|| self.bits_of(type_id), |bits| Ok(bits.into()))?;
-                Ok(Some(FieldRef { bit_offset: place.bit_offset + offset, bit_size, type_id, is_bitfield }))
-            }
-        }
+        Ok(self.find_member(place, name, &mut HashSet::new()))
     }
 
-    /// Offset in bits, type and width of a bit-field of a member, anonymous ones searched in their place.
-    /// What is in `seen` does not have it: many anonymous members of one type are searched once.
-    fn find_member(
-        &self,
-        id: TypeId,
-        name: &str,
-        seen: &mut HashSet<TypeId>,
-    ) -> Option<(u64, TypeId, Option<u32>)> {
+    /// Where a member of what is at `place` is.
+    pub(super) fn place_of(&self, place: FieldRef, member: &MemberInfo<'_>) -> Result<FieldRef, ValueError> {
+        let bit_size =
+            member.bit_size.map_or_else(|| self.bits_of(member.type_id), |bits| Ok(bits.into()))?;
+        Ok(FieldRef {
+            bit_offset: place.bit_offset.saturating_add(member.bit_offset.into()),
+            bit_size,
+            type_id: member.type_id,
+            is_bitfield: member.bit_size.is_some(),
+        })
+    }
+
+    /// A member with a size; anonymous ones are searched in their place. What is in `seen` does not have it: many
+    /// anonymous members of one type are searched once.
+    fn find_member(&self, place: FieldRef, name: &str, seen: &mut HashSet<TypeId>) -> Option<FieldRef> {
+        let id = self.resolve(place.type_id);
         if !seen.insert(id) {
             return None;
         }
         self.members(id).find_map(|member| {
-            let at = u64::from(member.bit_offset);
-            if !member.name.is_empty() {
-                return (member.name == name).then_some((at, member.type_id, member.bit_size));
+            if member.name == name {
+                return self.place_of(place, &member).ok();
             }
-            let (offset, type_id, bits) = self.find_member(self.resolve(member.type_id), name, seen)?;
-            Some((at + offset, type_id, bits))
+            if !member.name.is_empty() {
+                return None;
+            }
+            self.find_member(self.place_of(place, &member).ok()?, name, seen)
         })
     }
 }
