@@ -190,6 +190,7 @@ layouts! {
         aux_watermark: 104, 4, Number;
         sample_max_stack: 108, 2, Number;
         aux_sample_size: 112, 4, Number;
+        aux_action: 116, 4, Number;
         sig_data: 120, 8, Number;
         config3: 128, 8, Number;
     }

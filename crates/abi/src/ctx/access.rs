@@ -162,7 +162,7 @@ contexts! {
     SockOps bpf_sock_ops { writes [reply, sk_txhash] () }
     SkMsg sk_msg_md { writes [] () }
     SkReuseport sk_reuseport_md { writes [] () }
-    SkLookup bpf_sk_lookup { writes [] (cookie) }
+    SkLookup bpf_sk_lookup { writes [] () }
     CgroupDevice bpf_cgroup_dev_ctx { writes [] () }
     CgroupSysctl bpf_sysctl { writes [file_pos] () }
     CgroupSockopt [CgroupGetsockopt] bpf_sockopt { writes [optlen, retval] () }

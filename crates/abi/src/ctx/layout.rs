@@ -55,6 +55,8 @@ impl Field {
 pub enum FieldKind {
     /// A number; a program may read any aligned part of an element.
     Number,
+    /// A number; a program may read it, or only its first bytes.
+    Head,
     /// A number that a program may only read an element at a time.
     Whole,
     /// Start of the packet.
@@ -78,7 +80,7 @@ pub enum FieldKind {
 impl FieldKind {
     /// Whether the field holds an address.
     pub const fn is_pointer(self) -> bool {
-        !matches!(self, FieldKind::Number | FieldKind::Whole)
+        !matches!(self, FieldKind::Number | FieldKind::Head | FieldKind::Whole)
     }
 }
 

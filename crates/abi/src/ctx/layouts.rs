@@ -58,19 +58,19 @@ layouts! {
     /// A socket: the context of cgroup/sock programs, and what the lookup helpers return. Addresses and `dst_port` are in network byte order.
     mod bpf_sock "bpf_sock" 80 {
         bound_dev_if: 0, 4, Whole;
-        family: 4, 4, Number;
-        r#type: 8, 4, Number;
-        protocol: 12, 4, Number;
+        family: 4, 4, Head;
+        r#type: 8, 4, Head;
+        protocol: 12, 4, Head;
         mark: 16, 4, Whole;
         priority: 20, 4, Whole;
         src_ip4: 24, 4, Number;
         src_ip6: 28, 4 * 4, Number;
-        src_port: 44, 4, Number;
+        src_port: 44, 4, Head;
         dst_port: 48, 2, Number;
         dst_ip4: 52, 4, Number;
         dst_ip6: 56, 4 * 4, Number;
-        state: 72, 4, Number;
-        rx_queue_mapping: 76, 4, Number;
+        state: 72, 4, Head;
+        rx_queue_mapping: 76, 4, Head;
     }
 
     /// What programs on addresses of system calls see. Addresses and ports are in network byte order.
@@ -130,7 +130,7 @@ layouts! {
         skb_data: 192, 8, PacketStart;
         skb_data_end: 200, 8, PacketEnd;
         skb_len: 208, 4, Whole;
-        skb_tcp_flags: 212, 4, Number;
+        skb_tcp_flags: 212, 4, Head;
         skb_hwtstamp: 216, 8, Whole;
     }
 
@@ -154,7 +154,7 @@ layouts! {
         data: 0, 8, PacketStart;
         data_end: 8, 8, PacketEnd;
         len: 16, 4, Number;
-        eth_protocol: 20, 4, Number;
+        eth_protocol: 20, 4, Whole;
         ip_protocol: 24, 4, Number;
         bind_inany: 28, 4, Number;
         hash: 32, 4, Whole;

@@ -80,6 +80,7 @@ pub(super) const RINGBUF_MEM: ArgType = arg(ArgKind::RingbufMem);
 pub(super) const SCALAR: ArgType = arg(ArgKind::Scalar);
 pub(super) const SIZE: ArgType = arg(ArgKind::ConstSize);
 pub(super) const SIZE0: ArgType = arg(ArgKind::ConstSizeOrZero);
+pub(super) const SOCKET: ArgType = arg(ArgKind::Socket);
 pub(super) const SOCK_BTF: ArgType = arg(ArgKind::BtfIdSockCommon);
 pub(super) const SOCK_COMMON: ArgType = arg(ArgKind::SockCommon);
 pub(super) const SPIN_LOCK: ArgType = arg(ArgKind::SpinLock);

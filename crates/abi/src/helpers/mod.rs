@@ -14,14 +14,18 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+mod allowed;
 mod build;
 mod proto;
+mod sets;
 mod table;
+mod variants;
 
 use std::fmt;
 
 use crate::KernelVersion;
 
+pub use allowed::Need;
 pub use proto::{ArgFlags, ArgKind, ArgType, Dynptr, Proto, RetKind, RetType};
 pub use table::{HELPERS, func};
 
