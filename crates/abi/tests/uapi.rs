@@ -17,9 +17,17 @@ fn numbers() -> HashMap<&'static str, i64> {
     include_str!("data/uapi.txt").lines().filter_map(pair).collect()
 }
 
-/// The recorded sizes by struct, and (offset, size) by `struct.field`.
-fn layouts() -> (HashMap<&'static str, usize>, HashMap<&'static str, (usize, usize)>) {
-    let (mut sizes, mut fields) = (HashMap::new(), HashMap::new());
+/// The recorded layouts.
+#[derive(Default)]
+struct Layouts {
+    /// Bytes by struct.
+    sizes: HashMap<&'static str, usize>,
+    /// Offset and size by `struct.field`.
+    fields: HashMap<&'static str, (usize, usize)>,
+}
+
+fn layouts() -> Layouts {
+    let Layouts { mut sizes, mut fields } = Layouts::default();
     for line in include_str!("data/uapi.txt").lines() {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
@@ -30,7 +38,7 @@ fn layouts() -> (HashMap<&'static str, usize>, HashMap<&'static str, (usize, usi
             _ => {}
         }
     }
-    (sizes, fields)
+    Layouts { sizes, fields }
 }
 
 /// Checks that the rows have the recorded numbers, and that no recorded number with this prefix lacks a row.
@@ -192,7 +200,7 @@ fn all_layouts() -> impl Iterator<Item = &'static Layout> {
 
 #[test]
 fn layouts_are_the_headers() {
-    let (sizes, fields) = layouts();
+    let Layouts { sizes, fields } = layouts();
     for layout in all_layouts() {
         let name = layout.name;
         assert_eq!(sizes.get(name), Some(&layout.size), "{name}");
@@ -215,7 +223,7 @@ fn layouts_are_the_headers() {
 
 #[test]
 fn no_field_is_missing() {
-    let (_, fields) = layouts();
+    let fields = layouts().fields;
     let is_reserved = |field: &str| field.starts_with("__") || field == "_";
     for layout in all_layouts() {
         for name in fields.keys().filter_map(|it| it.strip_prefix(layout.name)?.strip_prefix('.')) {

@@ -7,7 +7,7 @@ use crate::budget::Budget;
 use crate::elf::{Elf, Section};
 use crate::error::{At, Error, ErrorKind, MapProblem};
 use crate::map::{MapDef, Pinning, Slots};
-use crate::vars::{Globals, Placed, place};
+use crate::vars::{self, Variable};
 
 /// The section of BTF-defined maps.
 pub(crate) const MAPS: &str = ".maps";
@@ -16,21 +16,19 @@ pub(crate) const MAPS: &str = ".maps";
 pub(crate) fn collect(
     elf: &Elf<'_>,
     btf: Option<&Btf>,
-    globals: &Globals<'_>,
     budget: &Budget,
 ) -> Result<Vec<(MapDef, Slots)>, Error> {
     let Some(section) = elf.section_named(MAPS) else { return Ok(Vec::new()) };
     let btf = btf.ok_or(ErrorKind::NoBtf).at(MAPS, 0)?;
     let datasec = btf.find(Kind::DataSec, MAPS).ok_or(ErrorKind::NoDatasec).at(MAPS, 0)?;
-    let mut vars = place(btf, datasec, section, globals);
-    vars.sort_by_key(|it| it.offset);
-    vars.iter().map(|var| map(btf, section, var, budget).at(MAPS, var.offset)).collect()
+    let variables = vars::of_datasec(btf, datasec);
+    variables.iter().map(|var| map(btf, section, var, budget).at(MAPS, var.offset)).collect()
 }
 
 fn map(
     btf: &Btf,
     section: &Section<'_>,
-    var: &Placed<'_>,
+    var: &Variable<'_>,
     budget: &Budget,
 ) -> Result<(MapDef, Slots), ErrorKind> {
     let problem = |problem| ErrorKind::Map { name: var.name.to_string(), problem };

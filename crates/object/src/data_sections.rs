@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::data::{DataKind, DataSection, Var};
 use crate::elf::{Elf, Section, Symbol};
 use crate::error::{At, Error};
-use crate::vars::{Globals, place};
+use crate::vars;
 
 /// The data sections, and the one of each section index.
 #[derive(Default)]
@@ -32,12 +32,7 @@ fn kind(section: &Section<'_>) -> Option<DataKind> {
 }
 
 /// Reads every data section.
-pub(crate) fn collect<'a>(
-    elf: &Elf<'a>,
-    btf: Option<&Btf>,
-    globals: &Globals<'a>,
-    budget: &Budget,
-) -> Result<DataSections, Error> {
+pub(crate) fn collect(elf: &Elf<'_>, btf: Option<&Btf>, budget: &Budget) -> Result<DataSections, Error> {
     let mut data = DataSections::default();
     for section in &elf.sections {
         let Some(kind) = kind(section) else { continue };
@@ -54,7 +49,7 @@ pub(crate) fn collect<'a>(
         let name = section.name.to_string();
         data.list.push(DataSection { name, kind, bytes, vars: Vec::new(), btf_datasec, relocs: Vec::new() });
     }
-    name_vars(elf, btf, globals, &mut data, budget)?;
+    name_vars(elf, btf, &mut data, budget)?;
     for it in &mut data.list {
         sort_vars(it, budget);
     }
@@ -62,17 +57,16 @@ pub(crate) fn collect<'a>(
 }
 
 /// Names the variables: by BTF where it describes a section, else by the symbol table.
-fn name_vars<'a>(
-    elf: &Elf<'a>,
+fn name_vars(
+    elf: &Elf<'_>,
     btf: Option<&Btf>,
-    globals: &Globals<'a>,
     data: &mut DataSections,
     budget: &Budget,
 ) -> Result<(), Error> {
     for (&index, &at) in &data.of_section {
         let (Some(section), Some(it)) = (elf.section(index), data.list.get_mut(at)) else { continue };
         if let (Some(btf), Some(datasec)) = (btf, it.btf_datasec) {
-            it.vars = btf_vars(btf, datasec, section, globals, budget)?;
+            it.vars = btf_vars(btf, datasec, section, budget)?;
         }
     }
     for symbol in elf.symbols.iter().filter(|it| it.kind == STT_OBJECT) {
@@ -95,15 +89,9 @@ fn sort_vars(section: &mut DataSection, budget: &Budget) {
     }
 }
 
-fn btf_vars(
-    btf: &Btf,
-    datasec: TypeId,
-    section: &Section<'_>,
-    globals: &Globals<'_>,
-    budget: &Budget,
-) -> Result<Vec<Var>, Error> {
+fn btf_vars(btf: &Btf, datasec: TypeId, section: &Section<'_>, budget: &Budget) -> Result<Vec<Var>, Error> {
     let mut vars = Vec::new();
-    for var in place(btf, datasec, section, globals) {
+    for var in vars::of_datasec(btf, datasec) {
         let name = budget.name(var.name).at(section.name, var.offset)?;
         let is_static = var.linkage == Linkage::Static;
         vars.push(Var { name, offset: var.offset, size: var.size, type_id: Some(var.type_id), is_static });

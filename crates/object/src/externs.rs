@@ -231,3 +231,22 @@ pub(crate) fn kconfig_section(
         relocs: Vec::new(),
     }))
 }
+
+/// Tells BTF where the configuration values lie, unless it lists one that nothing refers to.
+pub(crate) fn place_kconfig(btf: &mut Btf, section: &DataSection, externs: &[Extern]) {
+    let Some(id) = section.btf_datasec else { return };
+    let Some(Def::DataSec(list)) = btf.type_by_id(id).map(|ty| &ty.def) else { return };
+    let places: HashMap<TypeId, u32> = externs.iter().filter_map(place).collect();
+    let offsets: Option<Vec<u32>> = list.vars.iter().map(|it| places.get(&it.type_id).copied()).collect();
+    if let Some(offsets) = offsets {
+        // The budget keeps it far below 2^32.
+        btf.place_datasec(id, section.bytes.len() as u32, &offsets);
+    }
+}
+
+fn place(it: &Extern) -> Option<(TypeId, u32)> {
+    match it.kind {
+        ExternKind::Kconfig { offset, .. } => Some((it.btf_id?, offset)),
+        _ => None,
+    }
+}

@@ -17,7 +17,7 @@ use crate::map::MapDef;
 use crate::program::{Program, SourceLine};
 use crate::reloc;
 use crate::struct_ops;
-use crate::vars::Globals;
+use crate::vars;
 
 /// Bytes of the license that a loader takes, as libbpf has it.
 const MAX_LICENSE: usize = 64;
@@ -37,7 +37,7 @@ pub struct Object {
     pub data: Vec<DataSection>,
     /// What the kernel has to supply.
     pub externs: Vec<Extern>,
-    /// The types.
+    /// The types. Unlike in the file, data sections have their sizes and their variables' places.
     pub btf: Option<Btf>,
     /// Source lines, function types and CO-RE relocations by section. [`Program`] has them by program.
     pub btf_ext: Option<BtfExt>,
@@ -59,15 +59,17 @@ impl Object {
         let budget = Budget::new(bytes.len());
         let mut object = Object { version: version(&elf)?, license: license(&elf)?, ..Object::default() };
         object.read_btf(&elf, &budget)?;
+        if let Some(btf) = &mut object.btf {
+            vars::place_all(&elf, btf)?;
+        }
         let btf = object.btf.as_ref();
-        let globals = Globals::new(&elf)?;
 
         let mut functions = functions::collect(&elf, object.btf_ext.as_ref(), &budget)?;
-        let with_slots = btf_maps::collect(&elf, btf, &globals, &budget)?;
-        let struct_ops = struct_ops::collect(&elf, btf, &globals, &budget)?;
+        let with_slots = btf_maps::collect(&elf, btf, &budget)?;
+        let struct_ops = struct_ops::collect(&elf, btf, &budget)?;
         let (mut maps, slots): (Vec<_>, Vec<_>) = with_slots.into_iter().chain(struct_ops).unzip();
         maps.extend(legacy_maps::collect(&elf, &budget)?);
-        let mut data = data_sections::collect(&elf, btf, &globals, &budget)?;
+        let mut data = data_sections::collect(&elf, btf, &budget)?;
         check_arena(&maps, &data.list)?;
         let mut externs = externs::collect(&elf, btf, &budget)?;
         let kconfig = externs::kconfig_section(&mut externs.list, btf, &budget)?;
@@ -95,6 +97,9 @@ impl Object {
         for (section, pointers) in data.list.iter_mut().zip(pointers) {
             section.relocs = pointers;
             warn_of_pointers(section, &budget);
+        }
+        if let (Some(btf), Some(kconfig)) = (&mut object.btf, &kconfig) {
+            externs::place_kconfig(btf, kconfig, &externs.list);
         }
         data.list.extend(kconfig);
         object.programs = functions.programs;

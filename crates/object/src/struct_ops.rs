@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::elf::{Elf, Section};
 use crate::error::{At, Error, ErrorKind};
 use crate::map::{MapDef, Slots, StructOps};
-use crate::vars::{Globals, Placed, place};
+use crate::vars::{self, Variable};
 
 /// Whether a section holds struct_ops variables.
 pub(crate) fn is_struct_ops(section: &Section<'_>) -> bool {
@@ -19,7 +19,6 @@ pub(crate) fn is_struct_ops(section: &Section<'_>) -> bool {
 pub(crate) fn collect(
     elf: &Elf<'_>,
     btf: Option<&Btf>,
-    globals: &Globals<'_>,
     budget: &Budget,
 ) -> Result<Vec<(MapDef, Slots)>, Error> {
     let mut maps = Vec::new();
@@ -28,7 +27,7 @@ pub(crate) fn collect(
         let datasec =
             btf.find(Kind::DataSec, section.name).ok_or(ErrorKind::NoDatasec).at(section.name, 0)?;
         let data = elf.data(section)?;
-        for var in place(btf, datasec, section, globals) {
+        for var in vars::of_datasec(btf, datasec) {
             maps.push(map(btf, section, data, &var, budget).at(section.name, var.offset)?);
         }
     }
@@ -39,7 +38,7 @@ fn map(
     btf: &Btf,
     section: &Section<'_>,
     data: &[u8],
-    var: &Placed<'_>,
+    var: &Variable<'_>,
     budget: &Budget,
 ) -> Result<(MapDef, Slots), ErrorKind> {
     let wrong = |reason| ErrorKind::StructOps { name: var.name.to_string(), reason };

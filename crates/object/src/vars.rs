@@ -4,29 +4,57 @@
 use std::collections::HashMap;
 
 use goblin::elf::sym::STT_OBJECT;
-use skep_btf::{Btf, Def, Linkage, TypeId};
+use skep_btf::{Btf, DataSec, Def, Linkage, TypeId};
 
-use crate::elf::{Elf, Section, Symbol};
+use crate::elf::{Elf, Section};
 use crate::error::Error;
 
-/// The symbols of global variables, by section and name.
-pub(crate) struct Globals<'a> {
-    by_name: HashMap<(usize, &'a str), Symbol>,
-}
-
-impl<'a> Globals<'a> {
-    /// Collects them.
-    pub(crate) fn new(elf: &Elf<'a>) -> Result<Globals<'a>, Error> {
-        let mut by_name = HashMap::new();
-        for symbol in elf.symbols.iter().filter(|it| it.is_global() && it.kind == STT_OBJECT) {
-            by_name.insert((symbol.section, elf.symbol_name(symbol)?), *symbol);
-        }
-        Ok(Globals { by_name })
+/// Fills in the sizes and places of every `DataSec` that belongs to a section and has none yet.
+pub(crate) fn place_all(elf: &Elf<'_>, btf: &mut Btf) -> Result<(), Error> {
+    let globals = globals(elf)?;
+    let mut sections: HashMap<&str, &Section<'_>> = HashMap::new();
+    for section in &elf.sections {
+        sections.entry(section.name).or_insert(section);
     }
+    let place = |(id, ty): (TypeId, &skep_btf::Type)| {
+        let Def::DataSec(list) = &ty.def else { return None };
+        let section = sections.get(btf.str(ty.name)).filter(|_| list.size == 0)?;
+        Some((id, u32::try_from(section.size).ok()?, offsets(btf, list, section, &globals)))
+    };
+    let placed: Vec<_> = btf.own_types().filter_map(place).collect();
+    for (id, size, offsets) in placed {
+        btf.place_datasec(id, size, &offsets);
+    }
+    Ok(())
 }
 
-/// A variable of a `DataSec`, at its true place.
-pub(crate) struct Placed<'a> {
+/// The symbols of global variables: section and name to the place.
+type Globals<'a> = HashMap<(usize, &'a str), u64>;
+
+fn globals<'a>(elf: &Elf<'a>) -> Result<Globals<'a>, Error> {
+    let mut globals = HashMap::new();
+    for symbol in elf.symbols.iter().filter(|it| it.is_global() && it.kind == STT_OBJECT) {
+        globals.insert((symbol.section, elf.symbol_name(symbol)?), symbol.value);
+    }
+    Ok(globals)
+}
+
+/// The places of a section's variables in the recorded order. Those of static ones are there already.
+fn offsets(btf: &Btf, list: &DataSec, section: &Section<'_>, globals: &Globals<'_>) -> Vec<u32> {
+    let offset = |it: &skep_btf::SecVar| {
+        let global = is_global(btf, it.type_id).then(|| globals.get(&(section.index, btf.name(it.type_id))));
+        let place = global.flatten().and_then(|&place| u32::try_from(place).ok());
+        place.unwrap_or(it.offset)
+    };
+    list.vars.iter().map(offset).collect()
+}
+
+fn is_global(btf: &Btf, id: TypeId) -> bool {
+    matches!(btf.type_by_id(id).map(|ty| &ty.def), Some(Def::Var(var)) if var.linkage == Linkage::Global)
+}
+
+/// A variable of a `DataSec`.
+pub(crate) struct Variable<'a> {
     pub(crate) name: &'a str,
     pub(crate) offset: u64,
     pub(crate) size: u64,
@@ -34,25 +62,21 @@ pub(crate) struct Placed<'a> {
     pub(crate) linkage: Linkage,
 }
 
-/// The variables of a `DataSec`, in its order.
-pub(crate) fn place<'a>(
-    btf: &'a Btf,
-    datasec: TypeId,
-    section: &Section<'_>,
-    globals: &Globals<'_>,
-) -> Vec<Placed<'a>> {
+/// The variables of a `DataSec`, by offset.
+pub(crate) fn of_datasec(btf: &Btf, datasec: TypeId) -> Vec<Variable<'_>> {
     let Some(Def::DataSec(list)) = btf.type_by_id(datasec).map(|it| &it.def) else { return Vec::new() };
-    let place = |var: &skep_btf::SecVar| {
-        let ty = btf.type_by_id(var.type_id)?;
-        let Def::Var(it) = &ty.def else { return None };
-        let name = btf.str(ty.name);
-        let symbol = globals.by_name.get(&(section.index, name));
-        let offset = match symbol {
-            // A static linker has filled the places in; clang has not, but the symbol is always right.
-            Some(symbol) if it.linkage == Linkage::Global => symbol.value,
-            _ => var.offset.into(),
-        };
-        Some(Placed { name, offset, size: var.size.into(), type_id: it.type_id, linkage: it.linkage })
+    let variable = |it: &skep_btf::SecVar| {
+        let ty = btf.type_by_id(it.type_id)?;
+        let Def::Var(var) = &ty.def else { return None };
+        Some(Variable {
+            name: btf.str(ty.name),
+            offset: it.offset.into(),
+            size: it.size.into(),
+            type_id: var.type_id,
+            linkage: var.linkage,
+        })
     };
-    list.vars.iter().filter_map(place).collect()
+    let mut variables: Vec<_> = list.vars.iter().filter_map(variable).collect();
+    variables.sort_by_key(|it| it.offset);
+    variables
 }
