@@ -14,6 +14,7 @@
 //! A number must fit where it goes. 64-bit operations sign-extend their 32-bit immediate, so they take nothing above
 //! 0x7fffffff; only comparisons in the kernel's form (`goto pc+3`) do, since the kernel prints -1 as 0xffffffff.
 
+mod assign;
 mod atomic;
 mod cursor;
 mod parse;

@@ -1,7 +1,6 @@
 //! Short ways to write instructions in Rust.
 
-use crate::op::{Callee, Imm64, Op};
-use crate::{AluOp, Insn, JmpOp, Operand, Reg, Size, Width};
+use crate::{AluOp, Callee, Imm64, Insn, JmpOp, Op, Operand, Reg, Size, Width};
 
 impl From<Reg> for Operand {
     fn from(reg: Reg) -> Operand {

@@ -1,9 +1,9 @@
 //! From slots to instructions.
 
 use crate::error::{Error, ErrorKind, Field};
-use crate::form::{self, Form, FormRow, Use};
-use crate::op::{Callee, Imm64, Op, PacketMode};
-use crate::{AluForm, AluOp, AtomicOp, End, Insn, JmpOp, Operand, Reg, Size, Width};
+use crate::form::{Form, FormRow, Use};
+use crate::op::{Op, PacketMode};
+use crate::{AluForm, AluOp, AtomicOp, Callee, End, Imm64, Insn, JmpOp, Operand, Reg, Size, Width};
 
 /// The `off` of a register move that makes it a cast between address spaces (BPF_ADDR_SPACE_CAST of the kernel).
 pub(crate) const ADDR_SPACE_CAST: i16 = 1;
@@ -29,20 +29,22 @@ pub fn decode(insns: &[Insn], i: usize) -> Result<Op, Error> {
 type Decoded<T = Op> = Result<T, ErrorKind>;
 
 fn decode_slots(insn: Insn, next: Option<Insn>) -> Decoded {
-    let row = form::row(insn.code).ok_or(ErrorKind::UnknownOpcode)?;
     // The operation comes first: an unknown opcode is no matter of reserved fields.
-    match row.form {
-        Form::AluReg | Form::AluImm if !AluOp::is_binary(insn.code) => return Err(ErrorKind::UnknownOpcode),
-        Form::BranchReg | Form::BranchImm if JmpOp::of(insn.code).is_none() => {
-            return Err(ErrorKind::UnknownOpcode);
-        }
-        Form::PacketAbs | Form::PacketInd | Form::LoadSigned if Size::of_code(insn.code) == Size::DW => {
-            return Err(ErrorKind::UnknownOpcode);
-        }
-        _ => {}
-    }
+    let row = FormRow::of(insn.code).filter(|row| has_operation(row.form, insn.code));
+    let row = row.ok_or(ErrorKind::UnknownOpcode)?;
     check_reserved(row, insn)?;
-    build(row.form, insn, next)
+    build(row, insn, next)
+}
+
+/// Whether the bits of an opcode that its form leaves open mean something.
+fn has_operation(form: Form, code: u8) -> bool {
+    match form {
+        Form::AluReg | Form::AluImm => AluOp::is_binary(code),
+        Form::BranchReg | Form::BranchImm => JmpOp::of(code).is_some(),
+        Form::End => End::of(code).is_some(),
+        Form::PacketAbs | Form::PacketInd | Form::LoadSigned => Size::of_code(code) != Size::DW,
+        _ => true,
+    }
 }
 
 /// Zero where the form has nothing. Registers come later: the kernel looks at them last too.
@@ -61,11 +63,11 @@ fn check_reserved(row: &FormRow, insn: Insn) -> Decoded<()> {
     Ok(())
 }
 
-fn build(form: Form, insn: Insn, next: Option<Insn>) -> Decoded {
+fn build(row: &FormRow, insn: Insn, next: Option<Insn>) -> Decoded {
     let Insn { code, off, imm, .. } = insn;
     let size = Size::of_code(code);
-    Ok(match form {
-        Form::AluReg | Form::AluImm | Form::Neg => return alu(form, insn),
+    Ok(match row.form {
+        Form::AluReg | Form::AluImm | Form::Neg => return alu(row, insn),
         Form::LoadImm64 => return load_imm64(insn, next),
         Form::Atomic => return atomic(insn),
         Form::End => Op::End {
@@ -83,20 +85,20 @@ fn build(form: Form, insn: Insn, next: Option<Insn>) -> Decoded {
         Form::JumpLong => Op::JumpLong { off: imm },
         Form::BranchReg | Form::BranchImm => Op::Branch {
             op: JmpOp::of(code).ok_or(ErrorKind::UnknownOpcode)?,
-            width: if code & 0x07 == 0x05 { Width::W64 } else { Width::W32 },
+            width: row.width(code),
             dst: dst(insn)?,
-            src: if form == Form::BranchReg { Operand::Reg(src(insn)?) } else { Operand::Imm(imm) },
+            src: if row.form == Form::BranchReg { Operand::Reg(src(insn)?) } else { Operand::Imm(imm) },
             off,
         },
         Form::MayGoto => Op::MayGoto { off },
-        Form::Call => Op::Call(callee(insn)?),
+        Form::Call => Op::Call(Callee::of(insn.src, off, imm)?),
         Form::Exit => Op::Exit,
     })
 }
 
-fn alu(form: Form, insn: Insn) -> Decoded {
+fn alu(row: &FormRow, insn: Insn) -> Decoded {
     let Insn { code, off, imm, .. } = insn;
-    let width = if code & 0x07 == 0x07 { Width::W64 } else { Width::W32 };
+    let (form, width) = (row.form, row.width(code));
     let is_mov = code & 0xf0 == AluOp::Mov.row().code;
     if form == Form::AluReg && is_mov && width == Width::W64 && off == ADDR_SPACE_CAST {
         return Ok(Op::AddrSpaceCast {
@@ -107,7 +109,7 @@ fn alu(form: Form, insn: Insn) -> Decoded {
         });
     }
     let reserved_off =
-        ErrorKind::Reserved { field: Field::Off, value: off.into(), expected: expected_off(code) };
+        ErrorKind::Reserved { field: Field::Off, value: off.into(), expected: expected_off(row, code) };
     let op = AluOp::of(code, off).ok_or(reserved_off)?;
     let src = match form {
         Form::AluReg if imm != 0 => {
@@ -124,11 +126,16 @@ fn alu(form: Form, insn: Insn) -> Decoded {
 }
 
 /// What the offset of an arithmetic opcode may be.
-fn expected_off(code: u8) -> &'static str {
-    match code {
-        0x3c | 0x34 | 0x3f | 0x37 | 0x9c | 0x94 | 0x9f | 0x97 => "0, or 1 for the signed operation",
-        0xbc => "0, or 8 or 16 to sign-extend",
-        0xbf => "0, or 8, 16 or 32 to sign-extend, or 1 to cast between address spaces",
+fn expected_off(row: &FormRow, code: u8) -> &'static str {
+    const DIV: u8 = AluOp::Div.row().code;
+    const MOD: u8 = AluOp::Mod.row().code;
+    const MOV: u8 = AluOp::Mov.row().code;
+    match (code & 0xf0, row.form, row.width(code)) {
+        (DIV | MOD, ..) => "0, or 1 for the signed operation",
+        (MOV, Form::AluReg, Width::W32) => "0, or 8 or 16 to sign-extend",
+        (MOV, Form::AluReg, Width::W64) => {
+            "0, or 8, 16 or 32 to sign-extend, or 1 to cast between address spaces"
+        }
         _ => "0",
     }
 }
@@ -142,23 +149,10 @@ fn swap_bits(imm: i32) -> Decoded<u8> {
 
 fn load_imm64(insn: Insn, next: Option<Insn>) -> Decoded {
     let next = next.ok_or(ErrorKind::MissingSecondSlot)?;
-    let (lo, hi) = (insn.imm, next.imm);
     if (Insn { imm: 0, ..next }) != Insn::default() {
         return Err(ErrorKind::BadSecondSlot);
     }
-    let value = match insn.src {
-        0 => Imm64::Const(u64::from(hi as u32) << 32 | u64::from(lo as u32)),
-        1 => Imm64::MapFd(lo),
-        2 => Imm64::MapValue { fd: lo, off: hi as u32 },
-        3 => Imm64::BtfId { id: lo, obj_fd: hi },
-        4 => Imm64::Func(lo),
-        5 => Imm64::MapIdx(lo),
-        6 => Imm64::MapIdxValue { idx: lo, off: hi as u32 },
-        kind => return Err(ErrorKind::UnknownPseudo { kind }),
-    };
-    if matches!(value, Imm64::MapFd(_) | Imm64::Func(_) | Imm64::MapIdx(_)) && hi != 0 {
-        return Err(ErrorKind::PseudoSecondSlot);
-    }
+    let value = Imm64::of(insn.src, insn.imm, next.imm)?;
     if insn.off != 0 {
         return Err(ErrorKind::Reserved { field: Field::Off, value: insn.off.into(), expected: "0" });
     }
@@ -174,24 +168,6 @@ fn atomic(insn: Insn) -> Decoded {
     let (dst, src) = (dst(insn)?, src(insn)?);
     let (base, reg) = if op.base_is_src() { (src, dst) } else { (dst, src) };
     Ok(Op::Atomic { op, size, base, off: insn.off, reg })
-}
-
-fn callee(insn: Insn) -> Decoded<Callee> {
-    let Insn { src, off, imm, .. } = insn;
-    if off != 0 && src != 2 {
-        let expected = "0: only calls of kernel functions have an index there";
-        return Err(ErrorKind::Reserved { field: Field::Off, value: off.into(), expected });
-    }
-    match src {
-        0 => Ok(Callee::Helper(imm as u32)),
-        1 => Ok(Callee::Local(imm)),
-        2 => Ok(Callee::Kfunc { btf_id: imm, off }),
-        _ => Err(ErrorKind::Reserved {
-            field: Field::Src,
-            value: src.into(),
-            expected: "0 (helper), 1 (local) or 2 (kernel function)",
-        }),
-    }
 }
 
 fn dst(insn: Insn) -> Decoded<Reg> {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Insn, form};
+use crate::Insn;
+use crate::form::FormRow;
 
 /// Opcode of `may_goto`.
 const MAY_GOTO: u8 = 0xe5;
@@ -184,7 +185,9 @@ impl Error {
             ErrorKind::Reserved { .. } if code == MAY_GOTO => {
                 format!("invalid may_goto imm {}", self.insn.imm)
             }
-            ErrorKind::Reserved { .. } => format!("{} uses reserved fields", form::noun(code)),
+            ErrorKind::Reserved { .. } => {
+                format!("{} uses reserved fields", FormRow::of(code).map_or("", |row| row.noun(code)))
+            }
             ErrorKind::UnknownAtomic { imm } => format!("BPF_ATOMIC uses invalid atomic opcode {imm:02x}"),
             ErrorKind::AtomicSize { .. } => "invalid atomic operand size".into(),
             ErrorKind::UnknownPseudo { .. } | ErrorKind::PseudoSecondSlot => {

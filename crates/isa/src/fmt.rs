@@ -5,7 +5,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::op::{Callee, Imm64, Op, PacketMode};
+use crate::atomic::{Old, Syntax};
+use crate::op::{Op, PacketMode};
 use crate::{AluForm, AtomicOp, Operand, Reg, Size, Width};
 
 /// A register under the name it has at a width.
@@ -18,7 +19,7 @@ impl Display for Name {
 }
 
 /// A signed hexadecimal number: `0x7`, `-0x1`.
-struct Hex(i64);
+pub(crate) struct Hex(pub(crate) i64);
 
 impl Display for Hex {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -112,45 +113,20 @@ impl Display for Op {
 
 fn fmt_atomic(f: &mut Formatter<'_>, op: AtomicOp, size: Size, at: Address, reg: Reg) -> fmt::Result {
     let width = width_of(size);
-    let (reg, bits, text) = (Name(width, reg), size.bits(), op.row().text);
+    let (reg, bits) = (Name(width, reg), size.bits());
     let r0 = Name(width, Reg::R0);
-    match op {
-        AtomicOp::Add | AtomicOp::Or | AtomicOp::And | AtomicOp::Xor => {
-            write!(f, "lock *(u{bits} *)({at}) {text} {reg}")
+    let is_wide = width == Width::W64;
+    match op.row().syntax {
+        Syntax::Lock(operator) => write!(f, "lock *(u{bits} *)({at}) {operator} {reg}"),
+        Syntax::Fetch(name) => write!(f, "{reg} = atomic_{name}((u{bits} *)({at}), {reg})"),
+        Syntax::Exchange(_, wide, narrow) => {
+            let name = if is_wide { wide } else { narrow };
+            match op.row().old {
+                Old::ToR0 => write!(f, "{r0} = {name}({at}, {r0}, {reg})"),
+                _ => write!(f, "{reg} = {name}({at}, {reg})"),
+            }
         }
-        AtomicOp::FetchAdd | AtomicOp::FetchOr | AtomicOp::FetchAnd | AtomicOp::FetchXor => {
-            write!(f, "{reg} = atomic_fetch_{text}((u{bits} *)({at}), {reg})")
-        }
-        AtomicOp::Xchg if width == Width::W64 => write!(f, "{reg} = xchg_64({at}, {reg})"),
-        AtomicOp::Xchg => write!(f, "{reg} = xchg32_32({at}, {reg})"),
-        AtomicOp::CmpXchg if width == Width::W64 => write!(f, "{r0} = cmpxchg_64({at}, {r0}, {reg})"),
-        AtomicOp::CmpXchg => write!(f, "{r0} = cmpxchg32_32({at}, {r0}, {reg})"),
-        AtomicOp::LoadAcquire => write!(f, "{reg} = load_acquire((u{bits} *)({at}))"),
-        AtomicOp::StoreRelease => write!(f, "store_release((u{bits} *)({at}), {reg})"),
-    }
-}
-
-impl Display for Imm64 {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match *self {
-            Imm64::Const(value) => Hex(value as i64).fmt(f),
-            Imm64::MapFd(fd) => write!(f, "map[fd:{fd}]"),
-            Imm64::MapValue { fd, off } => write!(f, "map[fd:{fd}][0]+{off}"),
-            Imm64::MapIdx(idx) => write!(f, "map[idx:{idx}]"),
-            Imm64::MapIdxValue { idx, off } => write!(f, "map[idx:{idx}][0]+{off}"),
-            Imm64::BtfId { id, obj_fd } => write!(f, "btf[id:{id},fd:{obj_fd}]"),
-            Imm64::Func(off) => write!(f, "subprog[{off:+}]"),
-        }
-    }
-}
-
-impl Display for Callee {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match *self {
-            Callee::Helper(id) => Hex((id as i32).into()).fmt(f),
-            Callee::Local(off) => write!(f, "pc{off:+}"),
-            Callee::Kfunc { btf_id, off: 0 } => write!(f, "kernel-function#{btf_id}"),
-            Callee::Kfunc { btf_id, off } => write!(f, "kernel-function#{btf_id} fd_array[{off}]"),
-        }
+        Syntax::Load(name) => write!(f, "{reg} = {name}((u{bits} *)({at}))"),
+        Syntax::Store(name) => write!(f, "{name}((u{bits} *)({at}), {reg})"),
     }
 }

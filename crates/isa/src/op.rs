@@ -1,6 +1,6 @@
 //! A decoded instruction: what engines and the verifier match on.
 
-use crate::{AluOp, AtomicOp, End, IsaVersion, JmpOp, Operand, Reg, Size, Width};
+use crate::{AluOp, AtomicOp, Callee, End, Imm64, IsaVersion, JmpOp, Operand, Reg, Size, Width};
 
 /// One decoded instruction.
 ///
@@ -128,41 +128,6 @@ pub enum Op {
     },
 }
 
-/// What a two-slot load puts into its register (RFC 9669 section 5.4): the pseudo kinds 0 to 6.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Imm64 {
-    /// This number.
-    Const(u64),
-    /// The map behind a file descriptor.
-    MapFd(i32),
-    /// An address inside the value of the map behind a file descriptor.
-    MapValue {
-        /// The map.
-        fd: i32,
-        /// Bytes into the value.
-        off: u32,
-    },
-    /// The address of a kernel variable.
-    BtfId {
-        /// BTF id of the variable.
-        id: i32,
-        /// File descriptor of the module's BTF; 0 is vmlinux.
-        obj_fd: i32,
-    },
-    /// A function of this program, to hand to a helper that calls back: slots from the *first* slot's successor, as in
-    /// a local call.
-    Func(i32),
-    /// The map at an index of the `fd_array` given at load time.
-    MapIdx(i32),
-    /// An address inside the value of the map at an index of the `fd_array`.
-    MapIdxValue {
-        /// The map.
-        idx: i32,
-        /// Bytes into the value.
-        off: u32,
-    },
-}
-
 /// How a packet load finds its offset.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PacketMode {
@@ -170,22 +135,6 @@ pub enum PacketMode {
     Abs,
     /// The low 32 bits of a register plus the immediate.
     Ind(Reg),
-}
-
-/// What a call calls.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Callee {
-    /// A helper by number.
-    Helper(u32),
-    /// A function of this program: slots from the call's successor.
-    Local(i32),
-    /// A kernel function by BTF id.
-    Kfunc {
-        /// BTF id of the function.
-        btf_id: i32,
-        /// Index in `fd_array` of the module's BTF; 0 is vmlinux.
-        off: i16,
-    },
 }
 
 impl Op {

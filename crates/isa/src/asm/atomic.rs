@@ -1,5 +1,6 @@
 //! Atomic operations that are written as functions: clang's names and the kernel's.
 
+use crate::atomic::Syntax;
 use crate::{AtomicOp, Op, Reg, Size, Width};
 
 use super::cursor::{Cursor, Fail, Parsed};
@@ -14,25 +15,19 @@ enum Style {
     Plain(Size),
 }
 
-/// The function of a name.
+/// The operation of a function's name.
 fn function(name: &str) -> Option<(AtomicOp, Style)> {
-    match name {
-        "xchg_64" => return Some((AtomicOp::Xchg, Style::Plain(Size::DW))),
-        "xchg32_32" => return Some((AtomicOp::Xchg, Style::Plain(Size::W))),
-        "cmpxchg_64" => return Some((AtomicOp::CmpXchg, Style::Plain(Size::DW))),
-        "cmpxchg32_32" => return Some((AtomicOp::CmpXchg, Style::Plain(Size::W))),
-        "load_acquire" => return Some((AtomicOp::LoadAcquire, Style::Typed)),
-        _ => {}
-    }
-    let name = name.strip_prefix("atomic64_").or_else(|| name.strip_prefix("atomic_"))?;
-    let (name, fetch) = match name.strip_prefix("fetch_") {
-        Some(name) => (name, true),
-        None => (name, false),
-    };
-    let is_fetch = |op: AtomicOp| matches!(op, AtomicOp::Xchg | AtomicOp::CmpXchg) != fetch;
-    let op =
-        AtomicOp::ALL.iter().copied().find(|&op| op.row().text == name && op.fetches() && is_fetch(op))?;
-    Some((op, Style::Typed))
+    let kernel = name.strip_prefix("atomic64_").or_else(|| name.strip_prefix("atomic_"));
+    AtomicOp::ALL.iter().find_map(|&op| {
+        let style = match op.row().syntax {
+            Syntax::Exchange(_, wide, _) if name == wide => Style::Plain(Size::DW),
+            Syntax::Exchange(_, _, narrow) if name == narrow => Style::Plain(Size::W),
+            Syntax::Exchange(own, ..) | Syntax::Fetch(own) if kernel == Some(own) => Style::Typed,
+            Syntax::Load(own) if name == own => Style::Typed,
+            _ => return None,
+        };
+        Some((op, style))
+    })
 }
 
 /// `atomic_fetch_add((u64 *)(r1 + 0), r2)` and its kin, behind `dst =`; `None` if it is none of them.
@@ -44,15 +39,15 @@ pub(super) fn call(c: &mut Cursor<'_>, width: Width, dst: Reg, dst_at: usize) ->
     if width == Width::W32 && size == Size::DW {
         return Err(Fail { at: dst_at, message: "a `w` register holds no 8 bytes; use the `r` one".into() });
     }
-    if op == AtomicOp::CmpXchg {
+    if op.result(Reg::R1) == Some(Reg::R0) {
         c.expect(",")?;
         only(c, size, Reg::R0, "compare-and-exchange compares with r0 alone")?;
     }
-    let reg = if op == AtomicOp::LoadAcquire {
-        dst
-    } else {
+    let reg = if op.reads_operand() {
         c.expect(",")?;
         value_register(c, size)?
+    } else {
+        dst
     };
     c.expect(")")?;
     if op.result(reg) != Some(dst) {
@@ -79,11 +74,11 @@ pub(super) fn store_release(c: &mut Cursor<'_>) -> Parsed<Op> {
 pub(super) fn lock(c: &mut Cursor<'_>) -> Parsed<Op> {
     c.expect("*")?;
     let (size, Address { base, off }) = place(c, AtomicOp::Add, Style::Typed)?;
-    let is_next = |op: &&AtomicOp| op.row().text.ends_with('=') && c.rest().starts_with(op.row().text);
-    let Some(&op) = AtomicOp::ALL.iter().find(is_next) else {
+    let operation =
+        AtomicOp::ALL.iter().find(|op| matches!(op.row().syntax, Syntax::Lock(sign) if c.eat(sign)));
+    let Some(&op) = operation else {
         return c.expected("`+=`, `|=`, `&=` or `^=`");
     };
-    c.expect(op.row().text)?;
     let reg = value_register(c, size)?;
     Ok(Op::Atomic { op, size, base, off, reg })
 }
