@@ -20,7 +20,7 @@ use crate::values::{Request, Values, no_room};
 pub(crate) fn check_array(spec: &MapSpec) -> Result<(), CreateError> {
     rules::not_empty("max_entries", spec.max_entries)?;
     if spec.key_size != 4 {
-        return Err(invalid(format!("key_size {}: the key of a {} map is a u32", spec.key_size, spec.kind)));
+        return Err(invalid(format!("key_size {}: the key of {} maps is a u32", spec.key_size, spec.kind)));
     }
     rules::not_empty("value_size", spec.value_size)?;
     let of_type = match spec.kind {

@@ -66,7 +66,7 @@ impl Map {
         pages: skep_memory::HostPages<'_>,
     ) -> Result<Map, CreateError> {
         if !Body::mappable(&spec) {
-            return Err(rules::invalid(format!("user space cannot map a {} map like this one", spec.kind)));
+            return Err(rules::invalid(format!("user space cannot mmap such {} maps", spec.kind)));
         }
         Map::create(spec, cx, Backing { pages: Some(pages) })
     }

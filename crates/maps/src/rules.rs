@@ -27,7 +27,7 @@ pub(crate) fn invalid(reason: impl Into<String>) -> CreateError {
 /// What `map_create` checks before it looks at the type.
 pub(crate) fn before_type(spec: &MapSpec) -> Check {
     if spec.map_extra != 0 {
-        return Err(invalid(format!("map_extra {:#x}: a {} map takes none", spec.map_extra, spec.kind)));
+        return Err(invalid(format!("map_extra {:#x}: {} maps take none", spec.map_extra, spec.kind)));
     }
     file_mode_of(spec.flags)?;
     if node_of(spec).is_some_and(|node| node != 0) {
@@ -58,7 +58,7 @@ pub(crate) fn flags_within(spec: &MapSpec, allowed: u32) -> Check {
     let unknown = spec.flags & !allowed;
     if unknown != 0 {
         let names = flags::MAP_CREATE.describe(unknown.into());
-        return Err(invalid(format!("flags {names}: not for a {} map", spec.kind)));
+        return Err(invalid(format!("flags {names}: not for {} maps", spec.kind)));
     }
     if spec.has(BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG) {
         return Err(invalid("BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"));
@@ -69,7 +69,7 @@ pub(crate) fn flags_within(spec: &MapSpec, allowed: u32) -> Check {
 /// No NUMA node may be named for a type that keeps values per CPU.
 pub(crate) fn no_numa(spec: &MapSpec) -> Check {
     match node_of(spec) {
-        Some(_) => Err(invalid(format!("BPF_F_NUMA_NODE: a {} map lives on every node", spec.kind))),
+        Some(_) => Err(invalid(format!("BPF_F_NUMA_NODE: {} maps live on every node", spec.kind))),
         None => Ok(()),
     }
 }
@@ -110,5 +110,5 @@ pub(crate) fn special_fields(spec: &MapSpec) -> Check {
 }
 
 fn misplaced(field: SpecialKind, home: MapType) -> CreateError {
-    CreateError::new(Errno::EOPNOTSUPP, format!("a {home} map's value cannot hold a {field:?}"))
+    CreateError::new(Errno::EOPNOTSUPP, format!("values of {home} maps cannot hold a {field:?}"))
 }

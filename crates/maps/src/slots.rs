@@ -85,14 +85,14 @@ impl Storage for Slots {
     fn check(spec: &MapSpec) -> Result<(), CreateError> {
         if spec.value_size != 4 {
             let text = format!(
-                "value_size {}: the value of a {} map is a file descriptor",
+                "value_size {}: the value of {} maps is a file descriptor",
                 spec.value_size, spec.kind
             );
             return Err(invalid(text));
         }
         if spec.flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG) != 0 {
             return Err(invalid(format!(
-                "a {} map is never read-only or write-only for programs",
+                "{} maps are never read-only or write-only for programs",
                 spec.kind
             )));
         }

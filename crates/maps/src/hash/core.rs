@@ -27,7 +27,7 @@ pub(super) fn check(spec: &MapSpec) -> Result<(), CreateError> {
     let own = BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_ZERO_SEED;
     rules::flags_within(spec, BPF_F_NUMA_NODE | ACCESS | own)?;
     if !lru && spec.has(BPF_F_NO_COMMON_LRU) {
-        return Err(invalid(format!("BPF_F_NO_COMMON_LRU: a {} map has no LRU", spec.kind)));
+        return Err(invalid(format!("BPF_F_NO_COMMON_LRU: {} maps have no LRU", spec.kind)));
     }
     if lru && spec.has(BPF_F_NO_PREALLOC) {
         return Err(CreateError::new(

@@ -165,3 +165,94 @@ const fn local_free(cpu: u32) -> u32 {
 const fn local_pending(cpu: u32) -> u32 {
     local_free(cpu) + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Takes an element; says which one was evicted for it.
+    fn pop(lru: &mut Lru, cpu: u32) -> (Option<u32>, Vec<u32>) {
+        let mut evicted = Vec::new();
+        let slot = lru.pop(cpu, |slot| {
+            evicted.push(slot);
+            true
+        });
+        (slot, evicted)
+    }
+
+    #[test]
+    fn a_cpu_sets_aside_its_half_share() {
+        let mut lru = Lru::common(16, 2);
+        let taken = [0; 8].map(|_| pop(&mut lru, 0).0.unwrap());
+        assert_eq!(taken, [3, 2, 1, 0, 7, 6, 5, 4], "four at a time, the last of them first");
+    }
+
+    /// Common list empty, nothing of its own: a CPU takes what others have, the next one first each time.
+    #[test]
+    fn a_cpu_without_elements_steals_round_robin() {
+        let mut lru = Lru::common(3, 3);
+        let owned: Vec<u32> = (0..3).map(|cpu| pop(&mut lru, cpu).0.unwrap()).collect();
+        // CPU 0 sorts its pending element into the common list, so that evicting it is no theft.
+        assert_eq!(pop(&mut lru, 0), (Some(owned[0]), vec![owned[0]]));
+        let mut lru = Lru::common(1, 3);
+        let only = pop(&mut lru, 2).0.unwrap();
+        assert_eq!(pop(&mut lru, 0), (Some(only), vec![only]), "stolen from CPU 2");
+        assert_eq!(pop(&mut lru, 1), (Some(only), vec![only]), "and from CPU 0");
+        lru.push_free(only);
+        assert_eq!(pop(&mut lru, 2), (Some(only), vec![]), "free elements of others are taken as they are");
+    }
+
+    #[test]
+    fn a_thief_spares_what_was_looked_up_while_it_can() {
+        // One CPU of one takes four at a time: both of these are pending.
+        let mut lru = Lru::common(8, 1);
+        let [old, young] = [0; 2].map(|_| pop(&mut lru, 0).0.unwrap());
+        let mut evicted = Vec::new();
+        let mut take = |lru: &Lru| {
+            pop_pending(&lru.nodes, 0, &mut |slot| {
+                evicted.push(slot);
+                true
+            })
+        };
+        lru.touch(old);
+        assert_eq!(take(&lru), Some(lru.nodes.node_of(young)));
+        lru.touch(young);
+        assert_eq!(take(&lru), Some(lru.nodes.node_of(old)), "all were looked up: the oldest");
+        assert_eq!(evicted, [young, old]);
+    }
+
+    proptest! {
+        /// Every element is in exactly one place: none is given twice, none is lost.
+        #[test]
+        fn elements_are_conserved(
+            elements in 1..60u32,
+            cpus in 1..=4u32,
+            own_lists in prop::bool::ANY,
+            ops in prop::collection::vec((0..4u32, 0..4u8, any::<usize>()), 1..400),
+        ) {
+            let elements = if own_lists { elements.next_multiple_of(cpus) } else { elements };
+            let mut lru = if own_lists { Lru::percpu(elements, cpus) } else { Lru::common(elements, cpus) };
+            let mut used: Vec<u32> = Vec::new();
+            for (cpu, what, pick) in ops {
+                let at = pick.checked_rem(used.len());
+                match (what, at) {
+                    (0, Some(at)) => lru.push_free(used.swap_remove(at)),
+                    (1, Some(at)) => lru.touch(used[at]),
+                    _ => {
+                        let (slot, evicted) = pop(&mut lru, cpu % cpus);
+                        for gone in evicted {
+                            let at = used.iter().position(|&it| it == gone);
+                            prop_assert!(at.is_some(), "evicted {gone}, which was not in use");
+                            used.swap_remove(at.unwrap());
+                        }
+                        let slot = slot.unwrap();
+                        prop_assert!(slot < elements && !used.contains(&slot), "{slot} was given twice");
+                        used.push(slot);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -131,3 +131,96 @@ impl Order {
 fn narrow(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(NONE)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Order;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Push,
+        Remove(usize),
+        Replace(usize),
+        After(usize),
+        Walk(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            4 => Just(Op::Push),
+            4 => any::<usize>().prop_map(Op::Remove),
+            2 => any::<usize>().prop_map(Op::Replace),
+            3 => any::<usize>().prop_map(Op::After),
+            1 => (0..500u64).prop_map(Op::Walk),
+        ]
+    }
+
+    /// Live slots with their serial numbers.
+    type Model = Vec<(u64, u32)>;
+
+    /// A slot number that is not live, the lowest one first: slots are used again.
+    fn unused(model: &Model) -> u32 {
+        (0..).find(|slot| model.iter().all(|(_, it)| it != slot)).unwrap()
+    }
+
+    fn step(order: &mut Order, model: &mut Model, op: &Op) {
+        let pick = |at: usize| at.checked_rem(model.len());
+        match *op {
+            Op::Push => {
+                let slot = unused(model);
+                model.push((order.end(), slot));
+                order.push(slot);
+            }
+            Op::Remove(at) => {
+                if let Some(at) = pick(at) {
+                    order.remove(model.remove(at).1);
+                }
+            }
+            Op::Replace(at) => {
+                if let Some(at) = pick(at) {
+                    let slot = unused(model);
+                    order.replace(model[at].1, slot);
+                    model[at].1 = slot;
+                }
+            }
+            Op::After(at) => {
+                if let Some(at) = pick(at) {
+                    assert_eq!(order.after(model[at].1), model.get(at + 1).map(|it| it.1));
+                }
+            }
+            Op::Walk(serial) => {
+                assert_eq!(order.at_serial(serial), model.iter().copied().find(|it| it.0 >= serial));
+            }
+        }
+        assert_eq!(order.first(), model.first().map(|it| it.1));
+        assert_eq!(order.len(), model.len());
+    }
+
+    proptest! {
+        #[test]
+        fn slots_stay_in_order(ops in prop::collection::vec(op(), 1..600)) {
+            let (mut order, mut model) = (Order::default(), Model::new());
+            for op in &ops {
+                step(&mut order, &mut model, op);
+            }
+            prop_assert!(order.iter().eq(model.iter().map(|it| it.1)));
+        }
+    }
+
+    /// A run of dead places in front of a live one is walked once, not each time.
+    #[test]
+    fn deleting_behind_a_key_is_not_quadratic() {
+        let mut order = Order::default();
+        let count = 200_000;
+        (0..count).for_each(|slot| order.push(slot));
+        for slot in 1..count - 1 {
+            assert_eq!(order.after(0), Some(slot));
+            order.remove(slot);
+        }
+        assert_eq!(order.after(0), Some(count - 1));
+        order.push(1);
+        assert!(order.places.len() < 100, "{} places for 3 slots", order.places.len());
+    }
+}

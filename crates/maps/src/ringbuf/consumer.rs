@@ -67,9 +67,10 @@ impl RingBuffer {
 
     /// Takes the next record out, skipping those that were given up. `None`: there is none to read yet.
     pub fn consume(&self, memory: &Memory) -> Result<Option<Vec<u8>>, Errno> {
-        loop {
+        // No more records than this fit; pages from outside may claim any number.
+        for _ in 0..=self.size / HEADER_SIZE {
             match self.head(memory)? {
-                Head::Empty | Head::Busy => return Ok(None),
+                Head::Empty | Head::Busy => break,
                 Head::Discarded { len } => self.advance(memory, len)?,
                 Head::Sample { addr, len } => {
                     let mut bytes = vec![0; (len as usize).min(self.size as usize)];
@@ -79,5 +80,6 @@ impl RingBuffer {
                 }
             }
         }
+        Ok(None)
     }
 }

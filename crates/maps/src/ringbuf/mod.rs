@@ -10,6 +10,8 @@
 //! | 2 pages + size | the data again, so that a record that wraps is contiguous |
 
 mod consumer;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 
@@ -62,9 +64,30 @@ pub struct RingBuffer {
     size: u64,
     /// Whether the data behind the end is the same memory as that at the start. Otherwise it is copied.
     mirrored: bool,
-    /// Addresses of the records that are reserved and not committed.
-    reserved: RefCell<Vec<u64>>,
-    name: String,
+    /// Address and size of each record that is reserved and not committed.
+    reserved: RefCell<Vec<(u64, u32)>>,
+    /// What reports call a record.
+    origin: Origin,
+}
+
+/// The place of a record that does not exist yet.
+#[derive(Clone, Copy)]
+struct Claim {
+    /// The address of its header.
+    header: u64,
+    /// Bytes of payload.
+    size: u32,
+    /// The page number that its header names.
+    page: u32,
+    /// The producer's position behind it.
+    end: u64,
+}
+
+impl Claim {
+    /// The header: length and `flags`, page number.
+    fn header_word(&self, flags: u32) -> u64 {
+        u64::from(self.size | flags) | u64::from(self.page) << 32
+    }
 }
 
 impl RingBuffer {
@@ -80,69 +103,72 @@ impl RingBuffer {
         if flags != 0 {
             return Err(Refused::Flags);
         }
-        self.reserve_record(memory, size, site)
+        let claim = self.claim(memory, size)?;
+        // Memory of our own does not fail; if it did, the ring would be as good as full.
+        self.open(memory, claim, site).map_err(|_| Refused::Full)
     }
 
-    /// `__bpf_ringbuf_reserve`. An error of our own memory counts as a full ring.
-    fn reserve_record(&self, memory: &Memory, size: u64, site: Option<Site>) -> Result<u64, Refused> {
-        let len = (size.min(RECORD_MAX + 1) + HEADER_SIZE).next_multiple_of(8);
-        if size > RECORD_MAX || len > self.size {
+    /// Finds the place of a new record (`__bpf_ringbuf_reserve`). Neither the consumer nor the oldest record that is
+    /// not committed may be `self.size` bytes or more behind its end. Changes nothing but the pending position.
+    fn claim(&self, memory: &Memory, size: u64) -> Result<Claim, Refused> {
+        if size > RECORD_MAX {
             return Err(Refused::TooBig);
         }
-        let start = self.claim(memory, len).map_err(|_| Refused::Full)?.ok_or(Refused::Full)?;
-        let header = self.data() + (start & self.mask());
-        let record = header + HEADER_SIZE;
-        self.open(memory, header, size, site).map_err(|_| Refused::Full)?;
-        self.reserved.borrow_mut().push(record);
-        let end = start.wrapping_add(len);
-        memory.store_release_u64(self.producer(), end).map_err(|_| Refused::Full)?;
-        Ok(record)
-    }
-
-    /// The position of a new record of `len` bytes, header included; `None` when there is no room. Neither the
-    /// consumer nor the oldest record that is not committed may be `size` bytes or more behind its end.
-    fn claim(&self, memory: &Memory, len: u64) -> Result<Option<u64>, Errno> {
-        let consumer = self.consumer_pos(memory)?;
-        let start = self.producer_pos(memory)?;
-        let pending = self.skip_committed(memory, start)?;
-        own(memory.poke_u64(self.pending(), pending))?;
+        let len = record_len(size as u32);
+        if len > self.size {
+            return Err(Refused::TooBig);
+        }
+        let (consumer, start, pending) = self.positions(memory).map_err(|_| Refused::Full)?;
         let end = start.wrapping_add(len);
         let fits = |from: u64| end.wrapping_sub(from) <= self.mask();
-        Ok((fits(consumer) && fits(pending)).then_some(start))
+        if !fits(consumer) || !fits(pending) {
+            return Err(Refused::Full);
+        }
+        let offset = start & self.mask() & !7;
+        let page = META_PAGES + offset / PAGE_SIZE;
+        Ok(Claim { header: self.data() + offset, size: size as u32, page: page as u32, end })
     }
 
-    /// The position of the oldest record that is not committed, or the producer's.
-    fn skip_committed(&self, memory: &Memory, producer: u64) -> Result<u64, Errno> {
-        let mut pending = own(memory.peek_u64(self.pending()))?;
-        while pending != producer {
-            let header = own(memory.peek_u32(self.data() + (pending & self.mask())))?;
+    /// The consumer's and the producer's position, and that of the oldest record that is not committed.
+    fn positions(&self, memory: &Memory) -> Result<(u64, u64, u64), Errno> {
+        let consumer = self.consumer_pos(memory)?;
+        let producer = own(memory.peek_u64(self.producer()))?;
+        let before = own(memory.peek_u64(self.pending()))?;
+        let mut pending = before;
+        // No record is longer than the ring: past that, the pages are not what we wrote.
+        while pending != producer && producer.wrapping_sub(pending) <= self.size {
+            let header = own(memory.peek_u32(self.data() + (pending & self.mask() & !7)))?;
             if header & BUSY != 0 {
                 break;
             }
             pending = pending.wrapping_add(record_len(header & !DISCARD));
         }
-        Ok(pending)
+        if pending != before {
+            own(memory.poke_u64(self.pending(), pending))?;
+        }
+        Ok((consumer, producer, pending))
     }
 
-    /// Writes the header of a new record and lets programs into its payload.
-    fn open(&self, memory: &Memory, header: u64, size: u64, site: Option<Site>) -> Result<(), Errno> {
-        let page = META_PAGES + (header - self.data()) / PAGE_SIZE;
-        own(memory.poke_u32(header, size as u32 | BUSY))?;
-        own(memory.poke_u32(header + 4, page as u32))?;
-        self.copy_overhang(memory, header, size, Wrap::Out)?;
-        if size > 0 {
-            let mut origin = Origin::new(ObjectKind::RingRecord, self.name.as_str());
+    /// Puts a record in its place, busy, and lets programs into its payload: the payload's address.
+    fn open(&self, memory: &Memory, claim: Claim, site: Option<Site>) -> Result<u64, Errno> {
+        let record = claim.header + HEADER_SIZE;
+        own(memory.poke_u64(claim.header, claim.header_word(BUSY)))?;
+        self.copy_overhang(memory, claim.header, claim.size, Wrap::Out)?;
+        if claim.size > 0 {
+            let mut origin = self.origin.clone();
             origin.site = site;
-            memory.carve(header + HEADER_SIZE, size as usize, Rights::RW, origin);
+            memory.carve(record, claim.size as usize, Rights::RW, origin);
         }
-        Ok(())
+        self.reserved.borrow_mut().push((record, claim.size));
+        own(memory.store_release_u64(self.producer(), claim.end))?;
+        Ok(record)
     }
 
     /// Copies the part of a record that lies past the end of the data to where it wraps to, or from there. Both are
     /// the same bytes to a reader.
-    fn copy_overhang(&self, memory: &Memory, header: u64, size: u64, way: Wrap) -> Result<(), Errno> {
+    fn copy_overhang(&self, memory: &Memory, header: u64, size: u32, way: Wrap) -> Result<(), Errno> {
         let end = self.data() + self.size;
-        let over = (header + HEADER_SIZE + size).saturating_sub(end);
+        let over = (header + HEADER_SIZE + u64::from(size)).saturating_sub(end);
         if over == 0 || self.mirrored {
             return Ok(());
         }
@@ -162,6 +188,9 @@ impl RingBuffer {
     }
 
     /// The same, by an instruction that reports of a later access will name.
+    ///
+    /// # Errors
+    /// As for [`RingBuffer::commit`].
     pub fn commit_at(
         &self,
         memory: &Memory,
@@ -170,14 +199,19 @@ impl RingBuffer {
         discard: bool,
         site: Option<Site>,
     ) -> Result<bool, Errno> {
-        let at = self.reserved.borrow().iter().rposition(|&record| record == addr).ok_or(Errno::EINVAL)?;
-        self.reserved.borrow_mut().swap_remove(at);
+        let at =
+            self.reserved.borrow().iter().rposition(|&(record, _)| record == addr).ok_or(Errno::EINVAL)?;
+        let (_, size) = self.reserved.borrow_mut().swap_remove(at);
         let header = addr - HEADER_SIZE;
-        let size = own(memory.peek_u32(header))? & !BUSY;
-        self.copy_overhang(memory, header, size.into(), Wrap::Back)?;
         memory.uncarve(addr, site);
+        self.copy_overhang(memory, header, size, Wrap::Back)?;
         let flag = if discard { DISCARD } else { 0 };
         own(memory.store_release_u32(header, size | flag))?;
+        self.wakes(memory, header, flags)
+    }
+
+    /// Whether a reader who waits for the record at `header` is woken: it is at its position, or `flags` force it.
+    fn wakes(&self, memory: &Memory, header: u64, flags: u64) -> Result<bool, Errno> {
         let consumer = self.consumer_pos(memory)? & self.mask();
         let waited_for = consumer == header - self.data();
         Ok(flags & BPF_RB_FORCE_WAKEUP != 0 || (waited_for && flags & BPF_RB_NO_WAKEUP == 0))
@@ -191,9 +225,12 @@ impl RingBuffer {
         if flags & !(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP) != 0 {
             return Err(Errno::EINVAL);
         }
-        let record = self.reserve_record(memory, data.len() as u64, None).map_err(|_| Errno::EAGAIN)?;
-        own(memory.poke(record, data))?;
-        self.commit(memory, record, flags, false)
+        let claim = self.claim(memory, data.len() as u64).map_err(|_| Errno::EAGAIN)?;
+        own(memory.poke_u64(claim.header, claim.header_word(0)))?;
+        own(memory.poke(claim.header + HEADER_SIZE, data))?;
+        self.copy_overhang(memory, claim.header, claim.size, Wrap::Back)?;
+        own(memory.store_release_u64(self.producer(), claim.end))?;
+        self.wakes(memory, claim.header, flags)
     }
 
     /// `bpf_ringbuf_query`: what `flag` asks for, 0 for an unknown one.
@@ -211,7 +248,7 @@ impl RingBuffer {
 
     /// Whether `addr` is that of a record which is reserved and not committed.
     pub fn is_reserved(&self, addr: u64) -> bool {
-        self.reserved.borrow().contains(&addr)
+        self.reserved.borrow().iter().any(|&(record, _)| record == addr)
     }
 
     /// Bytes of the data area.
@@ -276,7 +313,8 @@ impl Storage for RingBuffer {
         let origin = Origin::new(ObjectKind::Ring, spec.name.as_str());
         let pages = backing.ring(cx.memory, 2 * PAGE_SIZE as usize, size as usize, origin);
         let RingPages { base, mirrored } = pages.map_err(|why| no_room(spec, &why))?;
-        Ok(RingBuffer { base, size, mirrored, reserved: RefCell::default(), name: spec.name.clone() })
+        let origin = Origin::new(ObjectKind::RingRecord, spec.name.as_str());
+        Ok(RingBuffer { base, size, mirrored, reserved: RefCell::default(), origin })
     }
 
     fn mappable(_spec: &MapSpec) -> bool {
