@@ -176,7 +176,10 @@ impl Pass<'_> {
         match self.btf.type_by_id(layout.resolved).map(|ty| &ty.def) {
             Some(Def::Int(int)) if kflag && bits != 0 => (bits <= int.bits.into()).then_some(bits),
             // An integer's own bits count, not its storage. In the old encoding they may start anywhere.
-            Some(Def::Int(int)) => (aligned || !kflag).then_some(u64::from(int.bits) + u64::from(int.offset)),
+            Some(Def::Int(int)) => {
+                member.bit_offset.checked_add(int.offset.into()).filter(|_| aligned || !kflag)?;
+                Some(u64::from(int.bits) + u64::from(int.offset))
+            }
             Some(Def::Enum(_) | Def::Enum64(_)) if bits != 0 => (bits <= whole).then_some(bits),
             _ => (aligned && bits == 0).then_some(whole),
         }

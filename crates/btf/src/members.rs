@@ -64,7 +64,7 @@ impl Btf {
         match self.resolved(member.type_id)?.def {
             Def::Int(int) => {
                 let whole = int.offset == 0
-                    && u32::from(int.bits) == int.size * 8
+                    && u64::from(int.bits) == u64::from(int.size) * 8
                     && member.bit_offset.is_multiple_of(8);
                 (!whole).then_some(int)
             }

@@ -132,7 +132,7 @@ impl Parser<'_, '_> {
             return head.fail(Reason::ReservedBits(word));
         }
         let (bits, offset) = (word & 0xff, (word >> 16) & 0xff);
-        if bits > 128 || u64::from(bits + offset) > u64::from(head.word) * 8 {
+        if bits + offset > 128 || u64::from(bits + offset) > u64::from(head.word) * 8 {
             return head.fail(Reason::Field { field: "bits of an integer", value: bits });
         }
         let encoding = (word >> 24) & 0xf;

@@ -355,6 +355,24 @@ fn bombs() {
     assert_eq!(btf.declare(2), Err(TypeError::TooComplex(TypeId(2))));
 }
 
+/// Integers whose storage, or place, is at the end of what 32 bits count.
+#[test]
+fn huge_integers() {
+    let int = |size, word| [0, info(Kind::Int, 0, 0), size, word];
+    let holder = |size, at| [0, STRUCT | 1, size, 0, 2, at];
+    let parse = |types: [&[u32]; 2]| Btf::parse(&Raw::new(&types.concat()).bytes());
+    let btf = parse([&int(u32::MAX, 8), &holder(u32::MAX, 0)]).unwrap();
+    assert_eq!(btf.size_of(2), Ok(u32::MAX.into()));
+    assert_eq!(btf.member(3, 0).and_then(|member| member.bit_size), Some(8));
+    assert_eq!(btf.get(3, &[7], ""), Ok(Value::Struct(vec![("".into(), Value::Uint(7))])));
+    assert!(btf.decode(3, &[7]).is_err());
+
+    let far = parse([&int(4, 4 << 16 | 4), &holder(u32::MAX, u32::MAX - 4)]).unwrap();
+    assert_eq!(far.member(3, 0).map(|member| member.bit_offset), Some(u32::MAX));
+    let error = parse([&int(4, 5 << 16 | 4), &holder(u32::MAX, u32::MAX - 4)]).unwrap_err();
+    assert_eq!(error.reason, Reason::BitField { id: TypeId(3), member: 0 });
+}
+
 /// A string of ten megabytes that everything refers to: read once, not by each.
 #[test]
 fn one_long_string() {
