@@ -138,6 +138,14 @@ impl Kernel {
         self.core.objects.prog(id).map(|it| &*it.info).ok_or(Errno::EINVAL)
     }
 
+    /// The id of a program: what looking it up in a PROG_ARRAY answers.
+    ///
+    /// # Errors
+    /// `EBADF`: no open fd. `EINVAL`: not a program's.
+    pub fn prog_id(&self, fd: Fd) -> Result<u32, Errno> {
+        self.core.prog_of(fd).map(crate::maps::prog_id)
+    }
+
     /// Notes that an EXT program replaces a function of this one, or that it no longer does (`is_extended`): such a
     /// program cannot be the target of a tail call.
     ///

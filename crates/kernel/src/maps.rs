@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::object::{MapObject, Object, Owner};
 use crate::prog::Prog;
 use skep_abi::{Errno, MapType, ProgType};
-use skep_maps::{CreateError, Map, MapSpec, ObjRef, Side};
+use skep_maps::{Access, CreateError, Cx, Displaced, Map, MapSpec, ObjRef, Side};
 
 impl Kernel {
     /// Makes a map (`BPF_MAP_CREATE`).
@@ -13,14 +13,14 @@ impl Kernel {
     /// # Errors
     /// What the kernel refuses, with its errno and a sentence; map types that are not emulated; no room.
     pub fn map_create(&mut self, spec: &MapSpec) -> Result<Fd, CreateError> {
+        if self.core.objects.room().is_err() {
+            return Err(CreateError::no_room("no room for the handles of more objects"));
+        }
         let map = Map::new(spec.clone(), &self.core.cx(&self.memory))?;
         let ring = map.ring().map(|it| it.pages());
-        let id = self.core.objects.insert(Object::Map(Box::new(MapObject {
-            map,
-            fds: 1,
-            owner: None,
-            poll: false,
-        })));
+        let access = Access::of_flags(spec.flags);
+        let object = MapObject { map, access, fds: 1, owner: None, poll: false };
+        let id = self.core.objects.insert(Object::Map(Box::new(object)));
         if let Some(base) = ring {
             self.core.rings.insert(base, id);
         }
@@ -44,82 +44,119 @@ impl Kernel {
         self.core.objects.map(id).map(|it| &it.map).ok_or(Errno::EINVAL)
     }
 
-    fn map_mut(&mut self, fd: Fd) -> Result<(ObjRef, &mut Map), Errno> {
+    /// The map that an fd stands for, if the fd may read it.
+    fn readable(&self, fd: Fd) -> Result<&Map, Errno> {
+        let object = self.core.objects.map(self.core.map_of(fd)?).ok_or(Errno::EINVAL)?;
+        if object.map.user_access(object.access).read { Ok(&object.map) } else { Err(Errno::EPERM) }
+    }
+
+    /// The map that an fd stands for, if the fd may change it, and it is not frozen.
+    fn writable(&mut self, fd: Fd) -> Result<(ObjRef, &mut Map), Errno> {
         let id = self.core.map_of(fd)?;
-        self.core.objects.map_mut(id).map(|it| (id, &mut it.map)).ok_or(Errno::EINVAL)
+        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
+        if object.map.user_access(object.access).write {
+            Ok((id, &mut object.map))
+        } else {
+            Err(Errno::EPERM)
+        }
     }
 
     /// The value of a key (`BPF_MAP_LOOKUP_ELEM`). Per-CPU maps answer the values of all CPUs, each padded to 8 bytes; a
-    /// PROG_ARRAY answers the program's id.
+    /// PROG_ARRAY answers the program's id ([`Kernel::prog_id`]).
     ///
     /// # Errors
-    /// `ENOENT`: no such key; see [`Map::lookup_user`].
+    /// `EBADF`, `EINVAL`: no map. `EPERM`: the fd is write-only. `ENOENT`: no such key; see [`Map::lookup_user`].
     pub fn map_lookup_elem(&self, fd: Fd, key: &[u8]) -> Result<Vec<u8>, Errno> {
-        self.map(fd)?.lookup_user(&self.core.cx(&self.memory), key)
+        let map = self.readable(fd)?;
+        if map.spec().kind == MapType::ProgArray {
+            // The map checks the key; its answer is a number of ours.
+            map.lookup_user(&self.core.cx(&self.memory), key)?;
+            let id = key.try_into().ok().and_then(|key| map.object(u32::from_le_bytes(key)));
+            return id.map(|id| prog_id(id).to_le_bytes().to_vec()).ok_or(Errno::ENOENT);
+        }
+        map.lookup_user(&self.core.cx(&self.memory), key)
     }
 
     /// Creates or replaces the value of a key (`BPF_MAP_UPDATE_ELEM`). Values have the same shape as in
     /// [`Kernel::map_lookup_elem`]; those of a PROG_ARRAY or PERF_EVENT_ARRAY are fds, as 4 little-endian bytes.
     ///
     /// # Errors
-    /// See [`Map::update`]. For fds: `EBADF` if it is none or of another kind, `EINVAL` for a program that the
-    /// PROG_ARRAY does not take, `EBUSY` for one that an EXT program extends, `EOPNOTSUPP` for an inherited event. The
-    /// slot is then as it was.
+    /// `EPERM`: the fd is read-only, or the map is frozen; see [`Map::update`]. For fds: `EBADF` if it is none or of
+    /// another kind, `EINVAL` for a program that the PROG_ARRAY does not take, `EBUSY` for one that an EXT program
+    /// extends, `EOPNOTSUPP` for an inherited event. The slot is then as it was.
     pub fn map_update_elem(&mut self, fd: Fd, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
-        let cx = self.core.cx(&self.memory);
-        let id = self.core.map_of(fd)?;
-        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-        let displaced = match object.map.spec().kind {
-            MapType::ProgArray | MapType::PerfEventArray => return self.store_fd(id, key, value, flags),
-            _ => object.map.update(&cx, key, value, flags, Side::User)?,
-        };
-        self.core.drop_displaced(displaced);
-        self.core.sweep(&self.memory);
+        let (id, map) = self.writable(fd)?;
+        if matches!(map.spec().kind, MapType::ProgArray | MapType::PerfEventArray) {
+            return self.store_fd(id, key, value, flags);
+        }
+        let displaced = self.change(id, |map, cx| map.update(cx, key, value, flags, Side::User))?;
+        self.drop_displaced(displaced);
         Ok(())
     }
 
     /// Deletes a key (`BPF_MAP_DELETE_ELEM`).
     ///
     /// # Errors
-    /// See [`Map::delete`].
+    /// `EPERM`: the fd is read-only, or the map is frozen; see [`Map::delete`].
     pub fn map_delete_elem(&mut self, fd: Fd, key: &[u8]) -> Result<(), Errno> {
-        let cx = self.core.cx(&self.memory);
-        let id = self.core.map_of(fd)?;
-        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-        let displaced = object.map.delete(&cx, key, Side::User)?;
-        self.core.drop_displaced(displaced);
-        self.core.sweep(&self.memory);
+        let (id, _) = self.writable(fd)?;
+        let displaced = self.change(id, |map, cx| map.delete(cx, key, Side::User))?;
+        self.drop_displaced(displaced);
         Ok(())
     }
 
     /// Looks a key up and deletes it (`BPF_MAP_LOOKUP_AND_DELETE_ELEM`).
     ///
     /// # Errors
-    /// See [`Map::take_user`].
+    /// `EPERM`: the fd is read-only or write-only, or the map is frozen; see [`Map::take_user`].
     pub fn map_lookup_and_delete_elem(&mut self, fd: Fd, key: &[u8]) -> Result<Vec<u8>, Errno> {
-        let cx = self.core.cx(&self.memory);
-        let id = self.core.map_of(fd)?;
-        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-        let (value, displaced) = object.map.take_user(&cx, key, 0)?;
-        self.core.drop_displaced(displaced);
-        self.core.sweep(&self.memory);
+        self.readable(fd)?;
+        let (id, _) = self.writable(fd)?;
+        let (value, displaced) = self.change(id, |map, cx| map.take_user(cx, key, 0))?;
+        self.drop_displaced(displaced);
         Ok(value)
     }
 
     /// The key after another; the first one for `None` and for a key that is not there (`BPF_MAP_GET_NEXT_KEY`).
     ///
     /// # Errors
-    /// `ENOENT`: there is none.
+    /// `EPERM`: the fd is write-only. `ENOENT`: there is none.
     pub fn map_get_next_key(&self, fd: Fd, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {
-        self.map(fd)?.next_key(key)
+        self.readable(fd)?.next_key(key)
     }
 
     /// Makes a map read-only for user space (`BPF_MAP_FREEZE`).
     ///
     /// # Errors
-    /// `EBUSY`: it is already.
+    /// `EPERM`: the fd is read-only, or the map is frozen already.
     pub fn map_freeze(&mut self, fd: Fd) -> Result<(), Errno> {
-        self.map_mut(fd)?.1.freeze()
+        self.writable(fd)?.1.freeze()
+    }
+
+    /// Whether `poll(2)` of a ring buffer says that there is something to read. Asking takes it away.
+    ///
+    /// # Errors
+    /// `EBADF`, `EINVAL`: no map.
+    pub fn ringbuf_poll(&mut self, fd: Fd) -> Result<bool, Errno> {
+        let id = self.core.map_of(fd)?;
+        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
+        Ok(std::mem::take(&mut object.poll))
+    }
+
+    /// Runs an operation on a map.
+    fn change<T>(
+        &mut self,
+        id: ObjRef,
+        run: impl FnOnce(&mut Map, &Cx<'_>) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let cx = self.core.cx(&self.memory);
+        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
+        run(&mut object.map, &cx)
+    }
+
+    fn drop_displaced(&mut self, displaced: Displaced) {
+        self.core.drop_displaced(displaced);
+        self.core.sweep(&self.memory);
     }
 
     /// Stores what an fd stands for in a slot (`bpf_fd_array_map_update_elem`, `kernel/bpf/arraymap.c`).
@@ -138,8 +175,7 @@ impl Kernel {
         }
         let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
         let displaced = object.map.set_object(index, stored, flags)?;
-        self.core.drop_displaced(displaced);
-        self.core.sweep(&self.memory);
+        self.drop_displaced(displaced);
         Ok(())
     }
 
@@ -161,6 +197,11 @@ impl Kernel {
         let event = self.core.objects.perf_mut(id).ok_or(Errno::EBADF)?;
         if event.attr.inherit { Err(Errno::EOPNOTSUPP) } else { Ok(id) }
     }
+}
+
+/// The id of a program, as user space sees it: ids begin at 1.
+pub(crate) fn prog_id(id: ObjRef) -> u32 {
+    id.0 + 1
 }
 
 /// What a PROG_ARRAY asks of the programs in it, if this one is first.

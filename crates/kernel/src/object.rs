@@ -3,7 +3,7 @@
 use crate::perf::PerfEvent;
 use crate::prog::Prog;
 use skep_abi::Errno;
-use skep_maps::{Map, ObjRef};
+use skep_maps::{Access, Map, ObjRef};
 use skep_memory::layout::{HANDLE_BASE, HANDLE_SIZE};
 
 /// Bytes of address space of a handle: what `struct bpf_map` is small against.
@@ -19,6 +19,8 @@ pub(crate) enum Object {
 /// A map and what the kernel keeps beside it.
 pub(crate) struct MapObject {
     pub(crate) map: Map,
+    /// What its fds may do.
+    pub(crate) access: Access,
     /// Open fds (`usercnt`): programs keep a map alive, but only user space keeps what is in a PROG_ARRAY.
     pub(crate) fds: u32,
     /// What programs a PROG_ARRAY takes: the first one that was put in, or that uses it, decides.

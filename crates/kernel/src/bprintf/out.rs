@@ -5,15 +5,26 @@ use super::spec::Spec;
 /// Where printed text goes: a buffer of limited size, and a count of what would have gone there.
 pub(crate) struct Out<'a> {
     text: &'a mut Vec<u8>,
-    limit: usize,
+    size: usize,
     len: usize,
 }
 
 impl<'a> Out<'a> {
-    /// Prints into `text`, `limit` bytes at most; the rest is counted and dropped.
-    pub(crate) fn new(text: &'a mut Vec<u8>, limit: usize) -> Self {
+    /// Prints into `text` what fits into `size` bytes with a NUL at the end, which is not printed; the rest is counted
+    /// and dropped.
+    pub(crate) fn new(text: &'a mut Vec<u8>, size: usize) -> Self {
         text.clear();
-        Out { text, limit, len: 0 }
+        Out { text, size, len: 0 }
+    }
+
+    /// Whether text to come is dropped, the place of the NUL counted as room.
+    pub(super) fn is_full(&self) -> bool {
+        self.len >= self.size
+    }
+
+    /// How many of `len` bytes fit.
+    fn room(&self, len: usize) -> usize {
+        self.size.saturating_sub(self.len + 1).min(len)
     }
 
     /// How long the text is, what was dropped included.
@@ -23,14 +34,14 @@ impl<'a> Out<'a> {
 
     /// Prints bytes as they are.
     pub(crate) fn text(&mut self, text: &[u8]) {
-        let room = self.limit.saturating_sub(self.len).min(text.len());
+        let room = self.room(text.len());
         self.text.extend_from_slice(&text[..room]);
         self.len += text.len();
     }
 
     fn pad(&mut self, byte: u8, count: i64) {
         let count = count.max(0) as usize;
-        let room = self.limit.saturating_sub(self.len).min(count);
+        let room = self.room(count);
         self.text.resize(self.text.len() + room, byte);
         self.len += count;
     }
@@ -45,11 +56,6 @@ impl<'a> Out<'a> {
             self.pad(b' ', missing);
             self.text(text);
         }
-    }
-
-    /// One byte in a field.
-    pub(super) fn char(&mut self, spec: &Spec, byte: u8) {
-        self.padded(spec, &[byte]);
     }
 
     /// A signed decimal number.

@@ -9,9 +9,8 @@ pub(super) const HEADROOM: u64 = 256;
 /// Bytes behind the packet, for helpers that grow it.
 pub(super) const TAILROOM: u64 = 320;
 
-/// `PACKET_HOST`, `PACKET_BROADCAST`, `PACKET_MULTICAST`, `PACKET_OTHERHOST`.
+/// `PACKET_HOST`, `PACKET_MULTICAST`, `PACKET_OTHERHOST`.
 const HOST: u64 = 0;
-const BROADCAST: u64 = 1;
 const MULTICAST: u64 = 2;
 const OTHERHOST: u64 = 3;
 
@@ -47,11 +46,10 @@ pub(super) fn show(memory: &Memory, frame: &Frame) {
     frame.ctx.set(memory, &sk_buff::data_end, frame.data_end);
 }
 
-/// Whom a packet is for, on the loopback device, whose address is all zeroes (`eth_type_trans`).
+/// Whom a packet is for (`eth_type_trans`), on the loopback device: its address and its broadcast address are zero.
 fn pkt_type(data: &[u8]) -> u64 {
     match data.get(..6) {
         None | Some([0, 0, 0, 0, 0, 0]) => HOST,
-        Some([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) => BROADCAST,
         Some([first, ..]) if first & 1 != 0 => MULTICAST,
         Some(_) => OTHERHOST,
     }

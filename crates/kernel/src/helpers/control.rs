@@ -25,16 +25,19 @@ pub(super) fn tail_call(env: &mut Env<'_, '_>) -> Answer {
     }
 }
 
-/// `bpf_loop` (`kernel/bpf/bpf_iter.c`): runs a callback a number of times, or until it returns something else than 0.
+/// `bpf_loop`: runs a callback a number of times, or until it returns something else than 0.
+///
+/// The verifier puts instructions in the place of the call, which compare all 64 bits of the count
+/// (`inline_bpf_loop`, `kernel/bpf/verifier.c`), where the function itself (`kernel/bpf/bpf_iter.c`) sees 32.
 pub(super) fn loop_start(env: &mut Env<'_, '_>) -> Answer {
-    let (count, func, ctx, flags) = (env.arg(0) as u32, env.arg(1), env.arg(2), env.arg(3));
+    let (count, func, ctx, flags) = (env.arg(0), env.arg(1), env.arg(2), env.arg(3));
     if flags != 0 {
         return Err(Errno::EINVAL.into());
     }
-    if count > BPF_MAX_LOOPS {
-        return Err(Errno::E2BIG.into());
+    match u32::try_from(count) {
+        Ok(count) if count <= BPF_MAX_LOOPS => turn(0, count, func, ctx),
+        _ => Err(Errno::E2BIG.into()),
     }
-    turn(0, count, func, ctx)
 }
 
 pub(super) fn loop_next(_: &mut Env<'_, '_>, cont: Continuation, r0: u64) -> Answer {

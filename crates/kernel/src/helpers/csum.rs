@@ -6,22 +6,21 @@ use crate::csum;
 use skep_abi::Errno;
 use skep_abi::flags::*;
 
-/// How much `bpf_csum_diff` takes: the size of its scratch pad (`MAX_BPF_STACK`).
-const MAX_DIFF: u32 = 512;
 /// What a UDP checksum of zero is written as (`CSUM_MANGLED_0`).
 const MANGLED_ZERO: u16 = 0xffff;
 
-/// `bpf_csum_diff(from, from_size, to, to_size, seed)`.
+/// `bpf_csum_diff(from, from_size, to, to_size, seed)`: a sum of 16 bits, as since Linux 6.13; before, sizes had to be
+/// multiples of four up to 512 bytes together, and the sum was not folded.
 pub(super) fn diff(env: &mut Env<'_, '_>) -> Answer {
     let (from_size, to_size, seed) = (env.arg(1) as u32, env.arg(3) as u32, env.arg(4) as u32);
-    if (from_size | to_size) % 4 != 0 || from_size.wrapping_add(to_size) > MAX_DIFF {
-        return Err(Errno::EINVAL.into());
-    }
     let from = env.read(0, from_size as usize)?;
     let to = env.read(2, to_size as usize)?;
-    let mut bytes: Vec<u8> = from.iter().map(|it| !it).collect();
-    bytes.extend_from_slice(&to);
-    ret(u64::from(csum::fold16(csum::partial(&bytes, seed))))
+    let sum = match (from_size, to_size) {
+        (0, _) => csum::partial(&to, seed),
+        (_, 0) => !csum::partial(&from, !seed),
+        _ => csum::add(csum::partial(&to, seed), !csum::partial(&from, 0)),
+    };
+    ret(u64::from(csum::fold16(sum)))
 }
 
 /// `bpf_l3_csum_replace(skb, offset, from, to, flags)`.

@@ -27,7 +27,7 @@ pub(super) fn snprintf(env: &mut Env<'_, '_>) -> Answer {
     let args = args(env, 3, 4)?;
     let format = string(env, 2)?;
     let mut text = Vec::new();
-    let mut out = Out::new(&mut text, size.saturating_sub(1));
+    let mut out = Out::new(&mut text, size);
     bprintf::print(&mut out, &format, &args, &Printing { core: env.core, memory: env.memory() })?;
     let len = out.len();
     if size > 0 && str != 0 {
@@ -39,7 +39,7 @@ pub(super) fn snprintf(env: &mut Env<'_, '_>) -> Answer {
 
 fn print_line(env: &mut Env<'_, '_>, format: &[u8], args: &[u64]) -> Answer {
     let mut text = Vec::new();
-    let mut out = Out::new(&mut text, MAX_PRINTK - 1);
+    let mut out = Out::new(&mut text, MAX_PRINTK);
     bprintf::print(&mut out, format, args, &Printing { core: env.core, memory: env.memory() })?;
     let len = out.len();
     // The event's text is a C string: it ends at a NUL that `%c` printed.

@@ -45,7 +45,9 @@ impl Kernel {
         let info = Arc::new(info(load, attach, verdict, &resolved.insns));
         let program = Program::new(&resolved.insns, text_base).map_err(|error| {
             self.core.text.free(text_base);
-            LoadError::rejected(Errno::EINVAL, Some(error.slot), error.to_string())
+            // The kernel has words for what is no instruction; where a program goes astray, the machine has better ones.
+            let known = skep_isa::decode(&resolved.insns, error.slot).err().map(|it| it.kernel_message());
+            LoadError::rejected(Errno::EINVAL, Some(error.slot), known.unwrap_or(error.message))
         })?;
         let maps = resolved.maps.iter().map(|it| it.0).collect();
         // The tag is how traps and helpers know the program again.

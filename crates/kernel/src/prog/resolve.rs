@@ -38,10 +38,8 @@ pub(super) fn resolve(
             slot += 1;
             continue;
         }
-        let op = decode(&insns, slot).map_err(|error| {
-            let text = format!("invalid bpf_ld_imm64 insn: {error}");
-            LoadError::rejected(Errno::EINVAL, Some(slot), text)
-        })?;
+        let op = decode(&insns, slot)
+            .map_err(|error| LoadError::rejected(Errno::EINVAL, Some(slot), error.kernel_message()))?;
         if let Op::LoadImm64 { dst, value } = op
             && let Some(address) = resolver.value(slot, value)?
         {

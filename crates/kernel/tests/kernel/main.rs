@@ -1,0 +1,17 @@
+//! The kernel from outside: recordings of Linux 6.18 replayed, and what the mission asks of it, a test each.
+
+mod load;
+mod maps_and_fds;
+mod packets;
+mod perf_model;
+mod perf_output;
+mod probe_read;
+mod replay_perf;
+mod replay_printf;
+mod replay_probe_read;
+mod replay_programs;
+mod reports;
+mod rings;
+mod support;
+mod tail_calls;
+mod tasks_and_time;
