@@ -1,4 +1,5 @@
 //! File-driven test suites, models and generators shared by skep's tests and fuzz targets.
 
 pub mod fixtures;
+pub mod fuzz;
 pub mod insn_cases;

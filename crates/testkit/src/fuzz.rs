@@ -1,0 +1,38 @@
+//! Bodies of the fuzz targets: bytes in, a panic if something is wrong.
+//!
+//! libFuzzer runs them from `fuzz/fuzz_targets/`; `cargo test` replays what it found, which lies in
+//! `fuzz/regressions/TARGET/`. A body is a function of its bytes. Adding a target is a file here, a row in [`TARGETS`], a
+//! file in `fuzz/fuzz_targets/` and its `[[bin]]`.
+
+mod input;
+mod insns;
+mod maps;
+mod object;
+
+use std::path::{Path, PathBuf};
+
+pub use input::Input;
+pub use insns::insns;
+pub use maps::maps;
+pub use object::object;
+
+/// One fuzz target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Name of its binary and of its folder of regressions.
+    pub name: &'static str,
+    /// What is tried with the bytes. Panics if something is wrong.
+    pub body: fn(&[u8]),
+}
+
+/// All fuzz targets.
+pub const TARGETS: &[Target] = &[
+    Target { name: "insns", body: insns },
+    Target { name: "maps", body: maps },
+    Target { name: "object", body: object },
+];
+
+/// `fuzz/regressions` of this repository.
+pub fn regressions_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions")
+}
