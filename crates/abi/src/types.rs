@@ -8,14 +8,21 @@ macro_rules! vocabulary {
     (
         $(#[$outer:meta])*
         pub enum $name:ident {
-            $( $(#[$doc:meta])* $variant:ident = $value:literal, $short:literal, $uapi:literal, ($major:literal, $minor:literal); )*
+            $(
+                $(#[$doc:meta])*
+                $variant:ident = $value:literal, $short:literal, $uapi:literal, ($major:literal, $minor:literal);
+            )*
         }
     ) => {
         $(#[$outer])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u32)]
         pub enum $name {
-            $( $(#[$doc])* #[doc = concat!(" (`", $uapi, "`, since Linux ", $major, ".", $minor, ".)")] $variant = $value, )*
+            $(
+                $(#[$doc])*
+                #[doc = concat!("(`", $uapi, "`, since Linux ", $major, ".", $minor, ".)")]
+                $variant = $value,
+            )*
         }
 
         impl $name {

@@ -9,7 +9,7 @@ use skep_isa::Insn;
 use crate::budget::Budget;
 use crate::elf::{Elf, Section, Symbol};
 use crate::error::{At, Error, ErrorKind};
-use crate::program::{FuncLine, Line, Linkage, Program};
+use crate::program::{FuncStart, Line, Linkage, Program};
 
 /// The section of functions that are only called by others.
 const TEXT: &str = ".text";
@@ -241,7 +241,7 @@ impl<'a> DebugRecords<'a> {
         let core_relos = between(&self.core_relos, section, range, |it| it.insn_off);
         budget.copy((funcs.len() + lines.len() + core_relos.len()) * 16)?;
         program.func_info =
-            funcs.iter().map(|it| FuncLine { slot: slot(it.insn_off), type_id: it.type_id }).collect();
+            funcs.iter().map(|it| FuncStart { slot: slot(it.insn_off), type_id: it.type_id }).collect();
         program.btf_func = program.func_info.first().filter(|it| it.slot == 0).map(|it| it.type_id);
         let line = |it: &&skep_btf::LineInfo| Line {
             slot: slot(it.insn_off),

@@ -47,4 +47,4 @@ pub use error::{Error, ErrorKind, MapProblem};
 pub use externs::{Extern, ExternKind, KconfigType};
 pub use map::{MapDef, Pinning, StructOps, ValueRef};
 pub use object::Object;
-pub use program::{FuncLine, Line, Linkage, Program, Reloc, SourceLine, Target};
+pub use program::{FuncStart, Line, Linkage, Program, Reloc, SourceLine, Target};

@@ -7,13 +7,13 @@ use skep_btf::{Btf, BtfExt};
 use crate::btf_maps;
 use crate::budget::Budget;
 use crate::data::{DataKind, DataSection};
-use crate::data_sections;
+use crate::data_sections::{self, DataSections};
 use crate::elf::Elf;
 use crate::error::{At, Error, ErrorKind};
-use crate::externs::{self, Extern};
-use crate::functions;
+use crate::externs::{self, Extern, Externs};
+use crate::functions::{self, Functions};
 use crate::legacy_maps;
-use crate::map::MapDef;
+use crate::map::{MapDef, Slots};
 use crate::program::{Program, SourceLine};
 use crate::reloc;
 use crate::struct_ops;
@@ -59,53 +59,30 @@ impl Object {
         let budget = Budget::new(bytes.len());
         let mut object = Object { version: version(&elf)?, license: license(&elf)?, ..Object::default() };
         object.read_btf(&elf, &budget)?;
-        if let Some(btf) = &mut object.btf {
-            vars::place_all(&elf, btf)?;
-        }
-        let btf = object.btf.as_ref();
+        let (btf, ext) = (object.btf.as_ref(), object.btf_ext.as_ref());
 
-        let mut functions = functions::collect(&elf, object.btf_ext.as_ref(), &budget)?;
         let with_slots = btf_maps::collect(&elf, btf, &budget)?;
         let struct_ops = struct_ops::collect(&elf, btf, &budget)?;
         let (mut maps, slots): (Vec<_>, Vec<_>) = with_slots.into_iter().chain(struct_ops).unzip();
         maps.extend(legacy_maps::collect(&elf, &budget)?);
-        let mut data = data_sections::collect(&elf, btf, &budget)?;
-        check_arena(&maps, &data.list)?;
-        let mut externs = externs::collect(&elf, btf, &budget)?;
-        let kconfig = externs::kconfig_section(&mut externs.list, btf, &budget)?;
-
-        let tables = reloc::tables(&elf);
-        let resolver = reloc::Resolver {
-            elf: &elf,
-            functions: &functions,
-            maps: maps
-                .iter()
-                .enumerate()
-                .map(|(at, it)| ((it.section_index, it.section_offset), at))
-                .collect(),
-            data: &data,
-            extern_of_symbol: &externs.of_symbol,
-            budget: &budget,
+        let mut parts = Parts {
+            functions: functions::collect(&elf, ext, &budget)?,
+            maps,
+            slots,
+            data: data_sections::collect(&elf, btf, &budget)?,
+            externs: externs::collect(&elf, btf, &budget)?,
         };
-        let relocs = reloc::programs(&resolver, &tables)?;
-        reloc::maps(&resolver, &tables, &mut maps, &slots)?;
-        let pointers = reloc::data(&resolver, &tables);
+        check_arena(&parts.maps, &parts.data.list)?;
+        let kconfig = externs::kconfig_section(&mut parts.externs.list, btf, &budget)?;
+        parts.relocate(&elf, &budget)?;
 
-        for (program, relocs) in functions.programs.iter_mut().zip(relocs) {
-            program.relocs = relocs;
-        }
-        for (section, pointers) in data.list.iter_mut().zip(pointers) {
-            section.relocs = pointers;
-            warn_of_pointers(section, &budget);
-        }
         if let (Some(btf), Some(kconfig)) = (&mut object.btf, &kconfig) {
-            externs::place_kconfig(btf, kconfig, &externs.list);
+            externs::place_kconfig(btf, kconfig, &parts.externs.list);
         }
-        data.list.extend(kconfig);
-        object.programs = functions.programs;
-        object.maps = maps;
-        object.data = data.list;
-        object.externs = externs.list;
+        object.programs = parts.functions.programs;
+        object.maps = parts.maps;
+        object.data = parts.data.list.into_iter().chain(kconfig).collect();
+        object.externs = parts.externs.list;
         object.warnings = budget.into_warnings();
         Ok(object)
     }
@@ -146,7 +123,10 @@ impl Object {
             return Ok(());
         };
         match Btf::parse(elf.data(section)?) {
-            Ok(btf) => self.btf = Some(btf),
+            Ok(mut btf) => {
+                vars::place_all(elf, &mut btf)?;
+                self.btf = Some(btf);
+            }
             Err(error) => {
                 let needed = elf.section_named(btf_maps::MAPS).is_some();
                 let kind = ErrorKind::Btf { reason: error.reason.to_string() };
@@ -161,6 +141,43 @@ impl Object {
         match BtfExt::parse(elf.data(ext)?, btf) {
             Ok(ext) => self.btf_ext = Some(ext),
             Err(error) => budget.warn(format!(".BTF.ext is ignored: {error}")),
+        }
+        Ok(())
+    }
+}
+
+/// What is in the sections, before and while it is put together.
+struct Parts {
+    functions: Functions,
+    maps: Vec<MapDef>,
+    /// Of the first maps, where their variables hold pointers.
+    slots: Vec<Slots>,
+    data: DataSections,
+    externs: Externs,
+}
+
+impl Parts {
+    /// Finds out what instructions, map elements and pointers refer to.
+    fn relocate(&mut self, elf: &Elf<'_>, budget: &Budget) -> Result<(), Error> {
+        let starts = self.maps.iter().map(|it| (it.section_index, it.section_offset));
+        let resolver = reloc::Resolver {
+            elf,
+            functions: &self.functions,
+            maps: starts.zip(0..).collect(),
+            data: &self.data,
+            extern_of_symbol: &self.externs.of_symbol,
+            budget,
+        };
+        let tables = reloc::tables(elf);
+        let relocs = reloc::programs(&resolver, &tables)?;
+        reloc::maps(&resolver, &tables, &mut self.maps, &self.slots)?;
+        let pointers = reloc::data(&resolver, &tables);
+        for (program, relocs) in self.functions.programs.iter_mut().zip(relocs) {
+            program.relocs = relocs;
+        }
+        for (section, pointers) in self.data.list.iter_mut().zip(pointers) {
+            section.relocs = pointers;
+            warn_of_pointers(section, budget);
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ pub struct Program {
     /// The function's type (`Func`) in the object's BTF.
     pub btf_func: Option<TypeId>,
     /// The types of the functions that lie in this one, by slot: usually one, at slot 0.
-    pub func_info: Vec<FuncLine>,
+    pub func_info: Vec<FuncStart>,
     /// Source lines, by slot. Texts are in the object's BTF: see [`Object::source_lines`](crate::Object::source_lines).
     pub lines: Vec<Line>,
     /// CO-RE relocations, by instruction; `insn_off` is in bytes from the start of this function.
@@ -66,9 +66,9 @@ pub enum Linkage {
     Weak,
 }
 
-/// A function's type.
+/// Where a function starts, and its type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct FuncLine {
+pub struct FuncStart {
     /// Where it starts, in slots of the program.
     pub slot: usize,
     /// Its type (`Func`).

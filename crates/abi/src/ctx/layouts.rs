@@ -55,7 +55,8 @@ layouts! {
         egress_ifindex: 20, 4, Whole;
     }
 
-    /// A socket: the context of cgroup/sock programs, and what the lookup helpers return. Addresses and `dst_port` are in network byte order.
+    /// A socket: the context of cgroup/sock programs, and what the lookup helpers return. Addresses and
+    /// `dst_port` are in network byte order.
     mod bpf_sock "bpf_sock" 80 {
         bound_dev_if: 0, 4, Whole;
         family: 4, 4, Head;
@@ -87,7 +88,8 @@ layouts! {
         sk: 64, 8, Socket;
     }
 
-    /// What sock_ops programs see. Remote addresses and ports are in network byte order; `args`, `reply` and `replylong` are one union.
+    /// What sock_ops programs see. Remote addresses and ports are in network byte order; `args`,
+    /// `reply` and `replylong` are one union.
     mod bpf_sock_ops "bpf_sock_ops" 224 {
         op: 0, 4, Whole;
         args: 4, 4 * 4, Whole;
