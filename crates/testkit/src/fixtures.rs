@@ -54,6 +54,29 @@ pub fn capture(name: &str) -> Vec<u8> {
     read(&format!("captures/{name}"))
 }
 
+/// The packets of a little-endian pcap file of `fixtures/captures`.
+///
+/// # Panics
+/// As [`read`], and when the file ends in the middle of a packet.
+///
+/// ```
+/// let packets = skep_testkit::fixtures::packets("few-nanos-little-endian.pcap");
+/// assert_eq!(packets.len(), 5);
+/// ```
+pub fn packets(name: &str) -> Vec<Vec<u8>> {
+    let file = capture(name);
+    // The file's header has 24 bytes, a packet's 16: its captured length is the third word.
+    let mut rest = file.get(24..).unwrap_or_default();
+    let mut packets = Vec::new();
+    while let Some((header, tail)) = rest.split_first_chunk::<16>() {
+        let len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]) as usize;
+        assert!(len <= tail.len(), "{name} ends in the middle of packet {}", packets.len());
+        packets.push(tail[..len].to_vec());
+        rest = &tail[len..];
+    }
+    packets
+}
+
 /// What the real kernel did in the scenarios of a fixture: the JSON of `fixtures/recorded/<name>.json`.
 ///
 /// # Panics
