@@ -15,7 +15,10 @@
 //! | `update` | key, value, flags | `ok`, errno |
 //! | `delete` | key | `ok`, errno |
 //! | `next` | key or `-` | key, errno |
-//! | `keys`, `walk` | | every key, or `key=value`, in ascending order |
+//! | `fill` | first `u32` key, count | `ok`, errno: updates with the key's low byte as value |
+//! | `touch` | first key, count, step | how many lookups found something |
+//! | `keys` | | every `u32` key, ascending, as ranges of numbers |
+//! | `walk` | | every `key=value` in ascending order |
 //! | `freeze` | | `ok`, errno |
 //! | `set` | key, `prog`, `event` or `bad`, flags | `ok`, errno |
 //! | `held` | key | `held` if the slot holds a descriptor's object, errno |
@@ -26,6 +29,8 @@
 //! | `query` | flag | number |
 //! | `consumer` | position | `ok` |
 //! | `pages` | | positions `c=`, `p=`, `q=` and every run of data that is not zero, `offset:bytes` |
+//!
+//! Bytes are hexadecimal digits; in data and pages, `[11*300]` stands for a byte 300 times.
 
 mod cases;
 mod programs;
@@ -111,8 +116,24 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes from hexadecimal digits; what is no digit counts as zero.
-pub(crate) fn unhex(text: &str) -> Vec<u8> {
+/// The same, with runs of one byte as `[byte*count]`.
+pub(crate) fn pack(bytes: &[u8]) -> String {
+    let runs = bytes.chunk_by(|a, b| a == b);
+    runs.map(|run| if run.len() < 6 { hex(run) } else { format!("[{:02x}*{}]", run[0], run.len()) }).collect()
+}
+
+/// Bytes from what [`hex`] or [`pack`] wrote; what is no digit counts as zero.
+pub(crate) fn unpack(text: &str) -> Vec<u8> {
     let digit = |c: &u8| char::from(*c).to_digit(16).unwrap_or(0) as u8;
-    text.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |byte, c| byte << 4 | digit(c))).collect()
+    let plain = |text: &str| -> Vec<u8> {
+        text.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |byte, c| byte << 4 | digit(c))).collect()
+    };
+    let mut bytes = Vec::new();
+    for part in text.split(['[', ']']) {
+        match part.split_once('*') {
+            Some((byte, count)) => bytes.extend(plain(byte).repeat(count.parse().unwrap_or(0))),
+            None => bytes.extend(plain(part)),
+        }
+    }
+    bytes
 }

@@ -219,6 +219,40 @@ fn rubbish_in_the_pages_neither_hangs_nor_panics() {
     }
 }
 
+/// A consumer that is past a record which is not committed does not let others be written over it.
+#[test]
+fn a_busy_record_is_never_overwritten() {
+    for mirrored in kinds() {
+        let memory = Memory::new().unwrap();
+        let ring = ring(&memory, mirrored);
+        let busy = ring.reserve(&memory, 8, 0, None).unwrap();
+        for _ in 0..4 {
+            assert_eq!(
+                ring.output(&memory, &[0x33; 992], 0),
+                Ok(false),
+                "the reader does not wait for these"
+            );
+            ring.set_consumer_pos(&memory, ring.query(&memory, BPF_RB_PROD_POS)).unwrap();
+        }
+        assert_eq!(ring.reserve(&memory, 72, 0, None), Err(Refused::Full));
+        assert_eq!(ring.output(&memory, &[0; 72], 0), Err(Errno::EAGAIN));
+        ring.commit(&memory, busy, 0, false).unwrap();
+        assert!(ring.reserve(&memory, 72, 0, None).is_ok());
+    }
+}
+
+#[test]
+fn an_output_that_wraps_is_at_the_start_too() {
+    for mirrored in kinds() {
+        let memory = Memory::new().unwrap();
+        let ring = ring(&memory, mirrored);
+        ring.output(&memory, &[0x11; 4072], 0).unwrap();
+        ring.consume(&memory).unwrap();
+        ring.output(&memory, &[0x22; 16], 0).unwrap();
+        assert_eq!(memory.peek_u64(ring.data()), Ok(0x2222_2222_2222_2222), "mirrored={mirrored}");
+    }
+}
+
 #[test]
 fn a_record_that_wraps_is_contiguous_and_starts_with_old_bytes() {
     for mirrored in kinds() {

@@ -95,11 +95,8 @@ impl Replay {
 
     fn user(&mut self, cpu: u32, command: &str, args: &Args<'_>) -> Result<String, Errno> {
         let cx = Cx::new(&self.memory, self.cpus).on(cpu);
-        if command == "consumer" {
-            let ring = self.map.ring().unwrap();
-            return ring.set_consumer_pos(&self.memory, args.number(0)).map(|()| "ok".to_string());
-        }
-        let (key, ok) = (args.bytes(0), || "ok".to_string());
+        let ok = || "ok".to_string();
+        let key = if matches!(command, "consumer" | "fill" | "touch") { Vec::new() } else { args.bytes(0) };
         let known = |flags: u64| if flags & !BPF_F_LOCK == 0 { Ok(flags) } else { Err(Errno::EINVAL) };
         match command {
             "lookup" => {
@@ -125,7 +122,19 @@ impl Replay {
                 self.may_read()?;
                 self.map.next_key(args.key(0).as_deref()).map(|key| hex(&key))
             }
-            "keys" => Ok(self.elements(cpu).keys().map(|key| hex(key)).collect::<Vec<_>>().join(" ")),
+            "fill" => {
+                self.may_write()?;
+                let len = self.map.user_value_size();
+                for key in args.keys() {
+                    let _ = self.map.update(&cx, &key.to_le_bytes(), &vec![key as u8; len], 0, Side::User)?;
+                }
+                Ok(ok())
+            }
+            "touch" => {
+                let found = args.keys().filter(|key| self.map.lookup_user(&cx, &key.to_le_bytes()).is_ok());
+                Ok(found.count().to_string())
+            }
+            "keys" => Ok(show_keys(self.elements(cpu).keys())),
             "walk" => {
                 let pairs = self
                     .elements(cpu)
@@ -143,6 +152,10 @@ impl Replay {
                 }
                 self.map.freeze().map(|()| ok())
             }
+            "consumer" => {
+                let ring = self.map.ring().unwrap();
+                ring.set_consumer_pos(&self.memory, args.number(0)).map(|()| ok())
+            }
             "set" => self.set(args).map(|()| ok()),
             "pages" => Ok(self.pages()),
             other => panic!("unknown command {other}"),
@@ -156,6 +169,11 @@ impl Replay {
                 return Ok((self.map.ring().unwrap().query(&self.memory, args.number(0)) as i64).to_string());
             }
             "records" => return Ok(self.records(args)),
+            "touch" => {
+                let found =
+                    args.keys().filter(|key| self.map.lookup_ptr(&cx, &key.to_le_bytes()).unwrap().is_some());
+                return Ok(found.count().to_string());
+            }
             _ => {}
         }
         let key = args.bytes(0);
@@ -238,17 +256,30 @@ impl Replay {
         let word = |addr| self.memory.peek_u64(addr).unwrap();
         let producer = ring.pages() + skep_maps::PAGE_SIZE;
         let mut text = format!("c={} p={} q={}", word(ring.pages()), word(producer), word(producer + 8));
-        let mut open = false;
-        for at in (0..ring.size()).step_by(8) {
-            let bits = word(ring.data() + at);
-            if bits != 0 {
-                text += &if open { String::new() } else { format!(" {at}:") };
-                text += &hex(&bits.to_le_bytes());
+        let words: Vec<u64> = (0..ring.size() / 8).map(|at| word(ring.data() + 8 * at)).collect();
+        let mut at = 0;
+        for run in words.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
+            if run[0] != 0 {
+                let bytes: Vec<u8> = run.iter().flat_map(|word| word.to_le_bytes()).collect();
+                text += &format!(" {at}:{}", pack(&bytes));
             }
-            open = bits != 0;
+            at += 8 * run.len();
         }
         text
     }
+}
+
+/// Keys of four bytes as numbers, ascending, runs of them as ranges.
+fn show_keys<'k>(keys: impl Iterator<Item = &'k Vec<u8>>) -> String {
+    let number =
+        |key: &Vec<u8>| u32::from_le_bytes(std::array::from_fn(|at| key.get(at).copied().unwrap_or(0)));
+    let mut numbers: Vec<u32> = keys.map(number).collect();
+    numbers.sort_unstable();
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let show = |run: &[u32]| {
+        if run.len() == 1 { run[0].to_string() } else { format!("{}-{}", run[0], run[run.len() - 1]) }
+    };
+    runs.map(show).collect::<Vec<_>>().join(" ")
 }
 
 /// The words behind a command.
@@ -261,7 +292,13 @@ impl Args<'_> {
 
     fn key(&self, at: usize) -> Option<Vec<u8>> {
         let word = self.0.get(at).filter(|word| **word != "-")?;
-        Some((0..word.len() / 2).map(|i| u8::from_str_radix(&word[2 * i..2 * i + 2], 16).unwrap()).collect())
+        Some(unpack(word))
+    }
+
+    /// The keys of `fill` and `touch`: first, count, step.
+    fn keys(&self) -> impl Iterator<Item = u32> {
+        let step = self.number(2).max(1) as usize;
+        (self.number(0) as u32..).take(self.number(1) as usize).step_by(step)
     }
 
     fn number(&self, at: usize) -> u64 {
@@ -271,4 +308,21 @@ impl Args<'_> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Runs of one byte as `[byte*count]`.
+fn pack(bytes: &[u8]) -> String {
+    let runs = bytes.chunk_by(|a, b| a == b);
+    runs.map(|run| if run.len() < 6 { hex(run) } else { format!("[{:02x}*{}]", run[0], run.len()) }).collect()
+}
+
+fn unpack(text: &str) -> Vec<u8> {
+    let digits = |text: &str| -> Vec<u8> {
+        (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
+    };
+    let part = |part: &str| match part.split_once('*') {
+        Some((byte, count)) => digits(byte).repeat(count.parse().unwrap()),
+        None => digits(part),
+    };
+    text.split(['[', ']']).flat_map(part).collect()
 }

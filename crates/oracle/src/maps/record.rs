@@ -8,7 +8,7 @@ use skep_abi::Errno;
 use skep_isa::asm::assemble;
 
 use super::programs::Programs;
-use super::{Case, Recorded, Recording, hex, spin_lock, unhex};
+use super::{Case, Recorded, Recording, hex, pack, spin_lock, unpack};
 use crate::sys::{Map, MapCreate, ProgLoad, RingPages, kernel_release, pin_to_cpu, possible_cpus};
 
 const RINGBUF: u32 = 27;
@@ -130,11 +130,16 @@ impl<'m> Machine<'m> {
             }
             "delete" => answer_of(map.delete(&args.bytes(0)).as_ref().map(|_| ())),
             "next" => answer_bytes(map.next_key(args.key(0).as_deref())),
-            "keys" => self.elements()?.keys().map(|key| hex(key)).collect::<Vec<_>>().join(" "),
+            "keys" => show_keys(self.elements()?.keys()),
             "walk" => {
                 let pairs =
                     self.elements()?.into_iter().map(|(key, value)| format!("{}={}", hex(&key), hex(&value)));
                 pairs.collect::<Vec<_>>().join(" ")
+            }
+            "fill" => answer_of(self.fill(args).as_ref().map(|_| ())),
+            "touch" => {
+                let found = args.keys().filter(|key| map.lookup(&key.to_le_bytes(), 0).is_ok());
+                found.count().to_string()
             }
             "freeze" => answer_of(map.freeze().as_ref().map(|_| ())),
             "set" => self.set(args)?,
@@ -155,6 +160,13 @@ impl<'m> Machine<'m> {
         let programs = &mut self.programs;
         Ok(match command {
             "lookup" => answer_seen(programs.lookup(&args.bytes(0))?),
+            "touch" => {
+                let mut found = 0;
+                for key in args.keys() {
+                    found += usize::from(programs.lookup(&key.to_le_bytes())?.is_some());
+                }
+                found.to_string()
+            }
             "update" => answer_helper(programs.update(&args.bytes(0), &args.bytes(1), args.number(2))?),
             "delete" => answer_helper(programs.delete(&args.bytes(0))?),
             "stale" => answer_seen(programs.stale(&args.bytes(0), &args.bytes(1))?),
@@ -167,6 +179,11 @@ impl<'m> Machine<'m> {
             },
             other => return Err(io::Error::other(format!("programs have no {other}"))),
         })
+    }
+
+    fn fill(&self, args: &Args<'_>) -> io::Result<()> {
+        let value = |key: u32| vec![key as u8; self.map.user_value_size()];
+        args.keys().try_for_each(|key| self.map.update(&key.to_le_bytes(), &value(key), 0))
     }
 
     fn pages(&self) -> io::Result<&RingPages> {
@@ -195,22 +212,37 @@ impl<'m> Machine<'m> {
     }
 }
 
+/// Keys of four bytes as numbers, ascending, runs of them as ranges.
+fn show_keys<'k>(keys: impl Iterator<Item = &'k Vec<u8>>) -> String {
+    let number =
+        |key: &Vec<u8>| u32::from_le_bytes(std::array::from_fn(|at| key.get(at).copied().unwrap_or(0)));
+    let mut numbers: Vec<u32> = keys.map(number).collect();
+    numbers.sort_unstable();
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let show = |run: &[u32]| {
+        if run.len() == 1 { run[0].to_string() } else { format!("{}-{}", run[0], run[run.len() - 1]) }
+    };
+    runs.map(show).collect::<Vec<_>>().join(" ")
+}
+
 /// Positions, and each run of 8-byte words that are not all zero.
 fn show_pages(pages: &RingPages) -> String {
     let [consumer, producer, pending] = pages.positions();
     let mut text = format!("c={consumer} p={producer} q={pending}");
-    let mut open = false;
-    for (at, word) in pages.data().chunks(8).enumerate() {
-        let zero = word.iter().all(|&byte| byte == 0);
-        if !zero && !open {
-            text += &format!(" {}:", 8 * at);
+    let data = pages.data();
+    let words: Vec<&[u8]> = data.chunks(8).collect();
+    let mut at = 0;
+    for run in words.chunk_by(|a, b| is_zero(a) == is_zero(b)) {
+        if !is_zero(run[0]) {
+            text += &format!(" {at}:{}", pack(&run.concat()));
         }
-        if !zero {
-            text += &hex(word);
-        }
-        open = !zero;
+        at += 8 * run.len();
     }
     text
+}
+
+fn is_zero(word: &[u8]) -> bool {
+    word.iter().all(|&byte| byte == 0)
 }
 
 /// The words behind a command.
@@ -222,11 +254,17 @@ impl Args<'_> {
     }
 
     fn key(&self, at: usize) -> Option<Vec<u8>> {
-        self.0.get(at).filter(|word| **word != "-").map(|word| unhex(word))
+        self.0.get(at).filter(|word| **word != "-").map(|word| unpack(word))
     }
 
     fn number(&self, at: usize) -> u64 {
         self.0.get(at).and_then(|word| word.parse().ok()).unwrap_or(0)
+    }
+
+    /// The keys of `fill` and `touch`: first, count, step.
+    fn keys(&self) -> impl Iterator<Item = u32> {
+        let step = self.number(2).max(1) as usize;
+        (self.number(0) as u32..).take(self.number(1) as usize).step_by(step)
     }
 
     fn sizes(&self, at: usize) -> Vec<u32> {

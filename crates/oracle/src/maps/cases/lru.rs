@@ -7,6 +7,8 @@ use super::{case, key, spec, value};
 
 pub(super) fn cases() -> Vec<Case> {
     let lru = |max| spec(LRU_HASH, 4, 8, max);
+    // One byte is enough where keys are what matters.
+    let small = |max| spec(LRU_HASH, 4, 1, max);
     let own_lists = |max| Spec { flags: NO_COMMON_LRU, ..lru(max) };
     let mut cases = vec![
         case("lru_hash: life of a key", lru(4), LIFE),
@@ -22,19 +24,20 @@ pub(super) fn cases() -> Vec<Case> {
     for max in [1, 2, 3, 4, 5, 7, 8, 10, 16, 40, 100, 256, 300, 512, 600, 1100] {
         cases.push(fill(max, 0));
     }
-    for max in [3, 10, 40, 130, 300, 530] {
-        cases.push(touched(max));
+    for max in [3, 10, 40, 130, 300, 530, 1000] {
+        cases.extend([touched(max, 0, 1), touched(max, 0, 2)]);
+        cases.extend([touched(max, NO_COMMON_LRU, 1), touched(max, NO_COMMON_LRU, 2)]);
     }
     for (seed, max) in [3, 4, 6, 10, 16, 30, 64, 100, 130, 257].into_iter().enumerate() {
         for (what, cpus) in [("one CPU", 1), ("two CPUs", 2)] {
-            cases.push(mixed(&format!("lru_hash of {max}: {what}"), lru(max), seed as u64, cpus));
+            cases.push(mixed(&format!("lru_hash of {max}: {what}"), small(max), seed as u64, cpus));
         }
     }
     for (seed, max) in [2, 4, 7, 10, 30, 100].into_iter().enumerate() {
         cases.push(fill(max, NO_COMMON_LRU));
         for (what, cpus) in [("one CPU", 1), ("two CPUs", 2)] {
             let name = format!("lru_hash of {max}, lists for each CPU: {what}");
-            cases.push(mixed(&name, own_lists(max), 100 + seed as u64, cpus));
+            cases.push(mixed(&name, Spec { flags: NO_COMMON_LRU, ..small(max) }, 100 + seed as u64, cpus));
         }
     }
     cases
@@ -42,35 +45,38 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// Inserts ascending keys until each place was used more than twice; shows what is left on the way.
 fn fill(max: u32, flags: u32) -> Case {
-    let mut steps = Vec::new();
     let total = (max * 5 / 2).max(6);
-    let looks = [max, max + 1, max + max / 2, 2 * max, total - 1];
-    for number in 0..total {
-        steps.push(format!("u0 update {} {} 0", key(number), value(number.into(), 8)));
-        if looks.contains(&number) || max < 6 {
-            steps.push("u0 keys".to_string());
-        }
+    let mut looks = vec![max, max + 1, max + max / 2, 2 * max, total];
+    if max < 6 {
+        looks = (1..=total).collect();
+    }
+    let mut steps = Vec::new();
+    let mut done = 0;
+    for look in looks {
+        steps.push(format!("u0 fill {done} {}", look - done));
+        steps.push("u0 keys".to_string());
+        done = look;
     }
     let lists = if flags == 0 { "" } else { ", lists for each CPU" };
-    Case {
-        name: format!("lru_hash of {max}{lists}: filled"),
-        spec: Spec { flags, ..spec(LRU_HASH, 4, 8, max) },
-        steps,
-    }
+    let spec = Spec { flags, ..spec(LRU_HASH, 4, 1, max) };
+    Case { name: format!("lru_hash of {max}{lists}: filled"), spec, steps }
 }
 
-/// Fills the map, looks every third key up in a program, and inserts more.
-fn touched(max: u32) -> Case {
+/// Fills the map, looks some keys up in a program and in user space, and fills again; from one CPU or two.
+fn touched(max: u32, flags: u32, cpus: u32) -> Case {
     let mut steps = Vec::new();
-    let insert = |number: u32| format!("u0 update {} {} 0", key(number), value(number.into(), 8));
-    for round in 0..3 {
-        steps.extend((0..max).map(|at| insert(round * max + at)));
+    for round in 0..4 {
+        let (first, cpu) = (round * max, round % cpus);
+        steps.push(format!("u{cpu} fill {first} {max}"));
         steps.push("u0 keys".to_string());
-        steps.extend((0..max).step_by(3).map(|at| format!("p0 lookup {}", key(round * max + at))));
-        steps.extend((0..max).step_by(5).map(|at| format!("u0 lookup {}", key(round * max + at))));
+        steps.push(format!("p{cpu} touch {first} {max} 3"));
+        steps.push(format!("u{cpu} touch {first} {max} 5"));
+        steps.push(format!("u{cpu} fill {} {}", first + max / 2, max / 4));
+        steps.push(format!("p{} touch {first} {} 1", (cpu + 1) % cpus, max / 8));
     }
     steps.push("u0 walk".to_string());
-    Case { name: format!("lru_hash of {max}: a third was looked up"), spec: spec(LRU_HASH, 4, 8, max), steps }
+    let spec = Spec { flags, ..spec(LRU_HASH, 4, 1, max) };
+    Case { name: format!("lru_hash of {max}, flags {flags}, {cpus} CPUs: some are looked up"), spec, steps }
 }
 
 /// Updates, lookups and deletions over half as many keys again as there is room for.
@@ -86,11 +92,11 @@ fn mixed(name: &str, spec: Spec, seed: u64, cpus: u64) -> Case {
             1 => format!("p{cpu} delete {at}"),
             2..=5 => format!("p{cpu} lookup {at}"),
             6 => format!("u{cpu} lookup {at}"),
-            7 => format!("u{cpu} update {at} {} 1", value(round, 8)),
-            8 => format!("u{cpu} update {at} {} 2", value(round, 8)),
-            9..=12 => format!("p{cpu} update {at} {} 0", value(round, 8)),
+            7 => format!("u{cpu} update {at} {} 1", value(round, 1)),
+            8 => format!("u{cpu} update {at} {} 2", value(round, 1)),
+            9..=12 => format!("p{cpu} update {at} {} 0", value(round, 1)),
             13 => format!("u{cpu} take {at} 0"),
-            _ => format!("u{cpu} update {at} {} 0", value(round, 8)),
+            _ => format!("u{cpu} update {at} {} 0", value(round, 1)),
         });
         if round % (rounds / 6) == 0 {
             steps.push("u0 keys".to_string());

@@ -97,7 +97,7 @@ const LIES: &str = "
 
 /// `len` bytes of one value.
 fn fill(byte: u8, len: usize) -> String {
-    format!("{byte:02x}").repeat(len)
+    super::super::pack(&vec![byte; len])
 }
 
 /// Up to and past the last byte.
