@@ -2,9 +2,10 @@
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use skep_abi::MapType;
-use skep_kernel::{Clock, Fd, Kernel, Task};
+use skep_kernel::{Class, Clock, Fd, Kernel, Task};
 use skep_loader::Loaded;
 use skep_loader::readers::{PerfBuffer, RingBuffer};
+use skep_memory::{Arena, ObjectKind, Origin, Rights};
 
 use crate::error::{Error, Result};
 use crate::events::{self, Events};
@@ -136,6 +137,21 @@ impl Skep {
         let mut bytes = text.as_bytes().to_vec();
         bytes.push(0);
         self.user(&bytes)
+    }
+
+    /// Puts bytes into kernel memory and returns their address: for what a program reads with `bpf_probe_read_kernel`.
+    ///
+    /// # Errors
+    /// Kernel memory is full.
+    pub fn kernel_object(&mut self, bytes: &[u8]) -> Result<u64> {
+        let memory = self.kernel.memory();
+        let origin = Origin::new(ObjectKind::KernelObject, "test object");
+        let full = |error: &dyn std::fmt::Display| Error::other(Class::HostLimit, error.to_string());
+        let addr = memory
+            .alloc(Arena::Kernel, bytes.len(), 8, Rights::NONE, origin)
+            .map_err(|error| full(&error))?;
+        memory.poke(addr, bytes).map_err(|error| full(&error))?;
+        Ok(addr)
     }
 
     /// Changes the task that is running when programs are.
