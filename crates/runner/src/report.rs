@@ -57,6 +57,9 @@ pub struct RunReport {
     pub warnings: Vec<String>,
     /// Where and how the program faulted.
     pub fault: Option<FaultReport>,
+    /// Why not all of the input was run: a capture that is cut off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_error: Option<String>,
 }
 
 /// One packet of a capture.

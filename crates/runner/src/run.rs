@@ -12,6 +12,9 @@ use crate::timing;
 /// A capture may execute this many times the budget of one run.
 const CAPTURE_BUDGETS: u64 = 64;
 
+/// Bytes of an Ethernet header: no driver hands on less.
+const ETH_HLEN: usize = 14;
+
 /// Bytes of a context that is made up where none is given: zeros.
 const MADE_UP: usize = 512;
 
@@ -126,7 +129,8 @@ pub fn run_object(object: &[u8], request: &RunRequest) -> Result<RunReport> {
 /// Runs a program once for each packet of a capture. `progress` hears of every packet.
 ///
 /// # Errors
-/// As [`run_object`]; or the capture cannot be read to its end.
+/// As [`run_object`]. A capture that cannot be read to its end is none: the report has what was run, and the reason in
+/// [`RunReport::input_error`].
 pub fn run_capture(
     object: &[u8],
     request: &RunRequest,
@@ -137,8 +141,20 @@ pub fn run_capture(
     let mut runs = Vec::new();
     let mut left = request.budget.unwrap_or(skep::vm::DEFAULT_BUDGET).saturating_mul(CAPTURE_BUDGETS);
     for (captured, number) in capture.zip(1..) {
-        let captured = captured.map_err(|error| Error::from_input(error.to_string()))?;
+        let captured = match captured {
+            Ok(captured) => captured,
+            Err(error) => {
+                session.report.input_error = Some(format!("the capture ends early, {error}"));
+                break;
+            }
+        };
         progress(number);
+        if captured.data.len() < ETH_HLEN {
+            let len = captured.data.len();
+            let text = format!("packet {number} was left out: its {len} bytes are no Ethernet header");
+            session.report.warnings.push(text);
+            continue;
+        }
         let packet = session.packet(captured.data, request.ctx.as_deref());
         let budget = Some(request.budget.unwrap_or(skep::vm::DEFAULT_BUDGET).min(left.max(1)));
         let run = Run { cpu: request.cpu, budget, ..Run::new(Context::Packet(packet.clone())) };

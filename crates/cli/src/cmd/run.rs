@@ -59,6 +59,10 @@ fn run_object(args: &RunArgs, object: &Path) -> Result<Done, Failure> {
     };
     let report = report.map_err(|error| Failure::from(error).within(&name))?;
     print(args, &report)?;
+    if let Some(error) = &report.input_error {
+        let capture = args.pcap.as_deref().unwrap_or(object);
+        return Err(Failure::usage(error).within(&capture.display().to_string()));
+    }
     Ok(if report.fault.is_some() { Done::ProgramFailed } else { Done::Well })
 }
 
