@@ -318,3 +318,25 @@ fn the_conformance_protocol() {
         assert!(run(&[], bad).0.is_some_and(|code| code > 0), "{bad:?}");
     }
 }
+
+/// The lines of README.md's block that begins with `first`, without those that stand for others.
+fn picture(first: &str) -> Vec<String> {
+    let readme = include_str!("../../../README.md");
+    let block = readme.split("```text\n").find(|block| block.starts_with(first)).unwrap();
+    block.split("```").next().unwrap().lines().filter(|line| line.trim() != "...").map(str::to_owned).collect()
+}
+
+#[test]
+fn readme_shows_real_output() {
+    let runs: [(&str, &[&str]); 2] = [
+        ("xdp_firewall", &["run", FIREWALL, "--pcap", WEB]),
+        ("program fault", &["run", "fixtures/fault_null.bpf.o", "--packet", "fixtures/captures/telnet-syn.bin"]),
+    ];
+    for (first, args) in runs {
+        let text = stdout(&skep(args));
+        let mut lines = text.lines();
+        for shown in picture(first) {
+            assert!(lines.any(|line| line == shown), "not in the output, or not there: {shown:?}\n{text}");
+        }
+    }
+}
