@@ -5,11 +5,11 @@ use skep::{Result, xdp};
 
 #[test]
 fn a_blocked_port_is_dropped_and_reported() -> Result<()> {
-    let mut sk = skep::open("fixtures/xdp_firewall.bpf.o")?.global("report_drops", 1u8)?.load()?;
+    let mut sk = skep::open("../../fixtures/xdp_firewall.bpf.o")?.global("report_drops", 1u8)?.load()?;
     let telnet: [u8; 4] = [0, 23, 6, 0]; // port in network order, protocol, padding
     sk.map("blocked_ports")?.update(&telnet, &0u64)?;
 
-    let syn = std::fs::read("fixtures/captures/telnet-syn.bin").unwrap();
+    let syn = std::fs::read("../../fixtures/captures/telnet-syn.bin").unwrap();
     let ran = sk.program("xdp_firewall")?.run(skep::packet(&syn))?;
 
     assert_eq!(ran.retval(), xdp::XDP_DROP);
