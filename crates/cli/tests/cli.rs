@@ -323,14 +323,24 @@ fn the_conformance_protocol() {
 fn picture(first: &str) -> Vec<String> {
     let readme = include_str!("../../../README.md");
     let block = readme.split("```text\n").find(|block| block.starts_with(first)).unwrap();
-    block.split("```").next().unwrap().lines().filter(|line| line.trim() != "...").map(str::to_owned).collect()
+    block
+        .split("```")
+        .next()
+        .unwrap()
+        .lines()
+        .filter(|line| line.trim() != "...")
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn readme_shows_real_output() {
     let runs: [(&str, &[&str]); 2] = [
         ("xdp_firewall", &["run", FIREWALL, "--pcap", WEB]),
-        ("program fault", &["run", "fixtures/fault_null.bpf.o", "--packet", "fixtures/captures/telnet-syn.bin"]),
+        (
+            "program fault",
+            &["run", "fixtures/fault_null.bpf.o", "--packet", "fixtures/captures/telnet-syn.bin"],
+        ),
     ];
     for (first, args) in runs {
         let text = stdout(&skep(args));

@@ -20,6 +20,7 @@ mod load;
 mod open;
 pub mod readers;
 pub mod sec;
+mod special;
 
 pub use error::Error;
 pub use load::{Loaded, LoadedMap, LoadedProgram};

@@ -8,6 +8,7 @@ use skep_object::{DataKind, MapDef, Object, Var};
 
 use crate::error::Error;
 use crate::sec::{self, SecDef};
+use crate::special;
 
 /// An object between open and load, as libbpf's `bpf_object` is between `bpf_object__open` and `bpf_object__load`.
 ///
@@ -99,7 +100,7 @@ impl OpenObject {
             .map(|(index, program)| ProgramPlan::of(index, program))
             .collect();
         let definitions =
-            object.maps.iter().enumerate().map(|(index, def)| MapPlan::of_definition(index, def));
+            object.maps.iter().enumerate().map(|(index, def)| MapPlan::of_definition(&object, index, def));
         let sections = object.data.iter().enumerate().map(|(index, data)| {
             let flags = match data.kind {
                 DataKind::RoData | DataKind::Kconfig => flags::BPF_F_MMAPABLE | flags::BPF_F_RDONLY_PROG,
@@ -260,7 +261,7 @@ impl ProgramPlan {
 }
 
 impl MapPlan {
-    fn of_definition(index: usize, def: &MapDef) -> MapPlan {
+    fn of_definition(object: &Object, index: usize, def: &MapDef) -> MapPlan {
         let spec = MapSpec {
             kind: def.map_type().unwrap_or(MapType::Hash),
             key_size: def.key_size,
@@ -270,7 +271,10 @@ impl MapPlan {
             map_extra: def.map_extra,
             numa_node: def.numa_node,
             name: def.name.clone(),
-            special: Vec::new(),
+            special: match (&object.btf, def.value_type) {
+                (Some(btf), Some(value)) => special::fields(btf, value),
+                _ => Vec::new(),
+            },
         };
         MapPlan {
             name: def.name.clone(),

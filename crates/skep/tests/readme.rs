@@ -22,7 +22,8 @@ fn a_blocked_port_is_dropped_and_reported() -> Result<()> {
 #[test]
 fn readme_has_this_example() {
     let here = include_str!("readme.rs");
-    let example = here.split("// README begins\n").nth(1).and_then(|rest| rest.split("// README ends").next());
+    let example =
+        here.split("// README begins\n").nth(1).and_then(|rest| rest.split("// README ends").next());
     let readme = include_str!("../../../README.md");
     assert!(readme.contains(&format!("```rust\n{}```\n", example.unwrap())));
 }
