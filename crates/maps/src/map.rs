@@ -341,8 +341,7 @@ impl Map {
 
     /// `bpf(2)` refuses `BPF_F_LOCK` for values without a lock before it looks at anything else.
     fn check_lock(&self, flags: u64) -> Result<(), Errno> {
-        let lock = |kind| matches!(kind, SpecialKind::SpinLock | SpecialKind::ResSpinLock);
-        let lockable = self.spec.special.iter().any(|field| lock(field.kind));
+        let lockable = self.spec.special.iter().any(|field| field.kind == SpecialKind::SpinLock);
         if flags & BPF_F_LOCK != 0 && !lockable { Err(Errno::EINVAL) } else { Ok(()) }
     }
 

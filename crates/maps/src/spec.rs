@@ -104,7 +104,7 @@ special_kinds! {
     /// `struct bpf_spin_lock`.
     SpinLock = 4, [Hash Array];
     /// `struct bpf_res_spin_lock`.
-    ResSpinLock = 8, [Hash Array];
+    ResSpinLock = 4, [Hash Array];
     /// `struct bpf_timer`.
     Timer = 16, [Hash LruHash Array];
     /// `struct bpf_wq`.

@@ -5,7 +5,7 @@ use skep_abi::flags::{BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG};
 use skep_memory::{Arena, Memory, NoMemory, ObjectKind, Origin, Rights};
 
 use crate::handle::{Displaced, FieldRef};
-use crate::spec::{CreateError, MapSpec, SpecialField};
+use crate::spec::{CreateError, MapSpec, SpecialField, SpecialKind};
 
 /// An access to our own allocation cannot fail; if it does, the answer is an errno, never a panic.
 pub(crate) fn own<T, E>(result: Result<T, E>) -> Result<T, Errno> {
@@ -50,8 +50,7 @@ impl Values {
 
     /// Whether values have a `bpf_spin_lock`, without which `BPF_F_LOCK` is refused.
     pub(crate) fn lockable(&self) -> bool {
-        use crate::spec::SpecialKind::{ResSpinLock, SpinLock};
-        self.special.iter().any(|field| matches!(field.kind, SpinLock | ResSpinLock))
+        self.special.iter().any(|field| field.kind == SpecialKind::SpinLock)
     }
 
     /// Whether a value may own something besides its bytes.
@@ -78,23 +77,29 @@ impl Values {
         self.each_plain(|from, to| own(memory.fill(addr + from as u64, to - from, 0)))
     }
 
-    /// Appends a value to `out`, special fields as zeroes.
+    /// Appends a value to `out`, special fields as new ones (`check_and_init_map_value`).
     pub(crate) fn load(&self, memory: &Memory, addr: u64, out: &mut Vec<u8>) -> Result<(), Errno> {
         self.load_len(memory, addr, self.size, out)
     }
 
-    /// Appends a value and its padding to `out`, special fields as zeroes.
+    /// Appends a value and its padding to `out`, special fields as new ones.
     pub(crate) fn load_padded(&self, memory: &Memory, addr: u64, out: &mut Vec<u8>) -> Result<(), Errno> {
         self.load_len(memory, addr, self.stride, out)
     }
 
+    /// A new field is zero, but a counter is 1. A new list head points to itself in the kernel, at an address that
+    /// means nothing to user space: here it is zero.
     fn load_len(&self, memory: &Memory, addr: u64, len: usize, out: &mut Vec<u8>) -> Result<(), Errno> {
         let at = out.len();
         out.resize(at + len, 0);
         own(memory.peek(addr, &mut out[at..]))?;
         for field in &self.special {
             let from = at + field.offset as usize;
-            out[from..from + field.kind.size() as usize].fill(0);
+            let shown = &mut out[from..from + field.kind.size() as usize];
+            shown.fill(0);
+            if field.kind == SpecialKind::Refcount {
+                shown[0] = 1;
+            }
         }
         Ok(())
     }

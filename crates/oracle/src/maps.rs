@@ -33,9 +33,9 @@
 //! Bytes are hexadecimal digits; in data and pages, `[11*300]` stands for a byte 300 times.
 
 mod cases;
+mod field;
 mod programs;
 mod record;
-mod spin_lock;
 
 use serde::Serialize;
 
@@ -63,9 +63,20 @@ pub struct Spec {
     /// `map_extra`.
     #[serde(skip_serializing_if = "is_zero_u64")]
     pub extra: u64,
-    /// Where the value has a `struct bpf_spin_lock`, in bytes.
+    /// A field of the value that the kernel manages.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lock_at: Option<u32>,
+    pub field: Option<Field>,
+}
+
+/// A special field.
+#[derive(Clone, Debug, Serialize)]
+pub struct Field {
+    /// Its type, such as `bpf_spin_lock`.
+    pub kind: &'static str,
+    /// Bytes.
+    pub size: u32,
+    /// Bytes from the start of the value.
+    pub at: u32,
 }
 
 fn is_zero(number: &u32) -> bool {

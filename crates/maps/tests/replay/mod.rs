@@ -39,7 +39,31 @@ pub(crate) struct Spec {
     numa: u32,
     #[serde(default)]
     extra: u64,
-    lock_at: Option<u32>,
+    field: Option<Field>,
+}
+
+/// A special field of the value.
+#[derive(Deserialize)]
+struct Field {
+    kind: String,
+    size: u32,
+    at: u32,
+}
+
+impl Field {
+    fn to_special(&self) -> SpecialField {
+        let kind = match self.kind.as_str() {
+            "bpf_spin_lock" => SpecialKind::SpinLock,
+            "bpf_res_spin_lock" => SpecialKind::ResSpinLock,
+            "bpf_timer" => SpecialKind::Timer,
+            "bpf_wq" => SpecialKind::Workqueue,
+            "bpf_task_work" => SpecialKind::TaskWork,
+            "bpf_refcount" => SpecialKind::Refcount,
+            other => panic!("unknown field {other}"),
+        };
+        assert_eq!(kind.size(), self.size, "{}", self.kind);
+        SpecialField { kind, offset: self.at }
+    }
 }
 
 impl Spec {
@@ -47,7 +71,7 @@ impl Spec {
         let kind = MapType::from_u32(self.kind)?;
         let mut spec = MapSpec::new(kind, self.key, self.value, self.max).with_flags(self.flags);
         (spec.numa_node, spec.map_extra) = (self.numa, self.extra);
-        spec.special.extend(self.lock_at.map(|offset| SpecialField { kind: SpecialKind::SpinLock, offset }));
+        spec.special.extend(self.field.as_ref().map(Field::to_special));
         Some(spec)
     }
 }

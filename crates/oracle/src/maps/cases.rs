@@ -8,7 +8,7 @@ mod random;
 mod rings;
 mod slots;
 
-use super::{Case, Spec};
+use super::{Case, Field, Spec};
 
 /// `BPF_MAP_TYPE_*` and `BPF_F_*` of the sequences, under shorter names.
 mod names {
@@ -44,6 +44,11 @@ pub fn cases() -> Vec<Case> {
 /// A map without flags.
 fn spec(kind: u32, key: u32, value: u32, max: u32) -> Spec {
     Spec { kind, key, value, max, ..Spec::default() }
+}
+
+/// The same map with a `struct bpf_spin_lock` in its values.
+fn locked(spec: Spec, at: u32) -> Spec {
+    Spec { field: Some(Field { kind: "bpf_spin_lock", size: 4, at }), ..spec }
 }
 
 /// A sequence; commands are lines of `steps`.

@@ -8,7 +8,7 @@ use skep_abi::Errno;
 use skep_isa::asm::assemble;
 
 use super::programs::Programs;
-use super::{Case, Recorded, Recording, hex, pack, spin_lock, unpack};
+use super::{Case, Recorded, Recording, field, hex, pack, unpack};
 use crate::sys::{Map, MapCreate, ProgLoad, RingPages, kernel_release, pin_to_cpu, possible_cpus};
 
 const RINGBUF: u32 = 27;
@@ -60,10 +60,10 @@ fn create(case: &Case) -> io::Result<(io::Result<Map>, Option<OwnedFd>)> {
         map_extra: spec.extra,
         ..MapCreate::default()
     };
-    let btf = spec.lock_at.map(|at| spin_lock::load(at, spec.value)).transpose()?;
+    let btf = spec.field.as_ref().map(|field| field::load(field, spec.value)).transpose()?;
     if let Some(btf) = &btf {
         create.btf_fd = btf.as_raw_fd();
-        (create.btf_key_type_id, create.btf_value_type_id) = (spin_lock::KEY, spin_lock::VALUE);
+        (create.btf_key_type_id, create.btf_value_type_id) = (field::KEY, field::VALUE);
     }
     Ok((create.create(), btf))
 }

@@ -2,11 +2,11 @@
 
 use super::super::{Case, Spec};
 use super::names::*;
-use super::{case, spec};
+use super::{case, locked, spec};
 
 pub(super) fn cases() -> Vec<Case> {
     let percpu = spec(PERCPU_ARRAY, 4, 5, 2);
-    let locked = Spec { lock_at: Some(4), ..spec(ARRAY, 4, 16, 2) };
+    let lock = locked(spec(ARRAY, 4, 16, 2), 4);
     vec![
         case("array: elements exist from the start", spec(ARRAY, 4, 6, 3), ELEMENTS),
         case("array: flags of an update", spec(ARRAY, 4, 4, 2), FLAGS),
@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("array: a read-only descriptor", Spec { flags: 8, ..spec(ARRAY, 4, 4, 2) }, FROZEN),
         case("array: a write-only descriptor", Spec { flags: 16, ..spec(ARRAY, 4, 4, 2) }, FROZEN),
         case("array: pointers stay", spec(ARRAY, 4, 8, 2), STALE),
-        case("array: spin lock", locked, LOCK),
+        case("array: spin lock", lock, LOCK),
         case("percpu_array: both sides, both CPUs", percpu.clone(), PERCPU),
         case("percpu_array: flags of an update", percpu.clone(), PERCPU_FLAGS),
         case("percpu_array: walking", percpu.clone(), NEXT),

@@ -1,6 +1,6 @@
 //! Creation: every type against sizes, limits and each flag.
 
-use super::super::{Case, Spec};
+use super::super::{Case, Field, Spec};
 use super::names::*;
 use super::spec;
 
@@ -82,20 +82,46 @@ fn limits() -> Vec<Case> {
     ];
     let mut cases: Vec<Case> =
         rows.map(|(name, spec)| Case { name: format!("create {name}"), spec, steps: Vec::new() }).into();
-    let locked =
-        |kind, value, lock_at, flags| Spec { lock_at: Some(lock_at), flags, ..spec(kind, 4, value, 4) };
-    for (name, kind) in
-        [("hash", HASH), ("array", ARRAY), ("percpu_hash", PERCPU_HASH), ("percpu_array", PERCPU_ARRAY)]
-    {
-        for flags in [0, 0x80, 0x100] {
-            let name = format!("create {name}: spin lock, flags {flags:#x}");
-            cases.push(Case { name, spec: locked(kind, 16, 4, flags), steps: Vec::new() });
+    cases.extend(fields());
+    cases
+}
+
+/// Special fields: their homes, and that they exclude rights of programs, `BPF_F_LOCK` (but for spin locks) and
+/// freezing.
+fn fields() -> Vec<Case> {
+    let homes = [
+        ("hash", HASH),
+        ("array", ARRAY),
+        ("percpu_hash", PERCPU_HASH),
+        ("percpu_array", PERCPU_ARRAY),
+        ("lru_hash", LRU_HASH),
+    ];
+    let kinds = [
+        ("bpf_spin_lock", 4),
+        ("bpf_res_spin_lock", 4),
+        ("bpf_timer", 16),
+        ("bpf_wq", 16),
+        ("bpf_task_work", 8),
+        ("bpf_refcount", 4),
+    ];
+    let mut cases = Vec::new();
+    for (name, home) in homes {
+        for (kind, size) in kinds {
+            for flags in [0, 0x80, 0x100] {
+                let spec = Spec { field: Some(Field { kind, size, at: 8 }), flags, ..spec(home, 4, 24, 4) };
+                let name = format!("create {name}: {kind}, flags {flags:#x}");
+                cases.push(Case { name, spec, steps: with_field(home) });
+            }
         }
     }
-    cases.push(Case {
-        name: "create lru_hash: spin lock".to_string(),
-        spec: locked(LRU_HASH, 16, 4, 0),
-        steps: Vec::new(),
-    });
     cases
+}
+
+/// What is done to a map with a special field.
+fn with_field(home: u32) -> Vec<String> {
+    let copies = if matches!(home, PERCPU_HASH | PERCPU_ARRAY) { 2 } else { 1 };
+    let value = "01020304".repeat(6 * copies);
+    let mut steps = ["0", "4", "1"].map(|flags| format!("u0 update 01000000 {value} {flags}")).to_vec();
+    steps.extend(["u0 freeze", "u0 walk"].map(str::to_string));
+    steps
 }

@@ -2,19 +2,19 @@
 
 use super::super::{Case, Spec};
 use super::names::*;
-use super::{case, spec};
+use super::{case, locked, spec};
 
 pub(super) fn cases() -> Vec<Case> {
     let lazy = |spec: Spec| Spec { flags: spec.flags | NO_PREALLOC, ..spec };
     let hash = spec(HASH, 4, 8, 2);
     let percpu = spec(PERCPU_HASH, 4, 5, 2);
-    let locked = Spec { lock_at: Some(8), ..spec(HASH, 4, 16, 2) };
+    let lock = locked(spec(HASH, 4, 16, 2), 8);
     let mut cases = vec![
         case("hash: read-only descriptor", Spec { flags: 8, ..hash.clone() }, ACCESS),
         case("hash: write-only descriptor", Spec { flags: 16, ..hash.clone() }, ACCESS),
         case("hash: frozen", hash.clone(), ACCESS),
-        case("hash: spin lock", locked.clone(), LOCK),
-        case("hash: spin lock, not preallocated", lazy(locked), LOCK),
+        case("hash: spin lock", lock.clone(), LOCK),
+        case("hash: spin lock, not preallocated", lazy(lock), LOCK),
         case("hash: keys of one byte", spec(HASH, 1, 8, 3), BYTE_KEYS),
         case("hash: keys of 13 bytes", spec(HASH, 13, 4, 3), LONG_KEYS),
         case("hash: an odd value", lazy(spec(HASH, 4, 3, 3)), ODD_VALUE),
