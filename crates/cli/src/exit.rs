@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use skep::Class;
+
 /// What a command that could do its work says: 0, or 1 where a program was rejected or faulted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Done {
@@ -40,7 +42,10 @@ impl Failure {
 
 impl From<skep::Error> for Failure {
     fn from(error: skep::Error) -> Failure {
-        if error.class() == skep::Class::BadInput { Failure::usage(error) } else { Failure::program(error) }
+        match error.class() {
+            Class::BadInput | Class::HostLimit => Failure::usage(error),
+            Class::ProgramFault | Class::Rejected | Class::NotEmulated => Failure::program(error),
+        }
     }
 }
 

@@ -52,6 +52,7 @@ fn map(skep: &mut Skep, name: &str) -> Option<MapReport> {
         key_size,
         value_size,
         max_entries,
+        constant: map.is_section() && map.spec().flags & skep::flags::BPF_F_RDONLY_PROG != 0,
         elements,
         omitted,
     })

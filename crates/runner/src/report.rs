@@ -98,6 +98,8 @@ pub struct MapReport {
     pub value_size: u32,
     /// How many fit.
     pub max_entries: u32,
+    /// Whether it holds constants: a `.rodata` section.
+    pub constant: bool,
     /// The elements; of an array, those that are not all zero.
     pub elements: Vec<ElementReport>,
     /// How many are not shown: zero elements of arrays, and what is over the limit.

@@ -175,7 +175,14 @@ impl<'a> Map<'a> {
     /// The key as a value of its BTF type, if the object has one that fits.
     pub fn decode_key(&self, key: &[u8]) -> Option<Value> {
         match self.map.source {
-            MapSource::Definition(index) => self.decode(self.object().maps[index].key_type?, key),
+            MapSource::Definition(index) => match self.object().maps[index].key_type {
+                Some(id) => self.decode(id, key),
+                // An index needs no type.
+                None if self.is_indexed() => {
+                    key.try_into().ok().map(|key| Value::Uint(u32::from_le_bytes(key).into()))
+                }
+                None => None,
+            },
             MapSource::Section(_) => Some(Value::Uint(0)),
         }
     }
@@ -215,6 +222,11 @@ impl<'a> Map<'a> {
 
     fn object(&self) -> &Object {
         self.loaded.object()
+    }
+
+    /// Whether its keys are indices, from 0 on.
+    fn is_indexed(&self) -> bool {
+        self.is_array() || matches!(self.map.spec.kind, MapType::ProgArray | MapType::PerfEventArray)
     }
 
     /// Whether all its elements exist from the start.

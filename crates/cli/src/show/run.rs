@@ -22,7 +22,8 @@ pub(crate) fn print(out: &mut impl Write, report: &RunReport) -> io::Result<()> 
         Some(_) => print_capture(out, report)?,
         None => print_once(out, report)?,
     }
-    for map in report.maps.iter().filter(|map| !map.elements.is_empty()) {
+    // Constants are in --json; here they would only be what the source says.
+    for map in report.maps.iter().filter(|map| !map.elements.is_empty() && !map.constant) {
         print_map(out, map)?;
     }
     print_events(out, report)?;
