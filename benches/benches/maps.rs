@@ -1,8 +1,8 @@
 //! Map operations by type and size: those of programs on the map itself, those of user space through the kernel.
 //!
 //! `cargo bench -p skep-benches --bench maps` measures everything; `-- hash/8B/1000` what the name fits. A name is
-//! side, type, key size, number of elements and operation. Keys are visited in scattered order, so that the large maps miss
-//! the processor's caches as real ones do. `walk` is one pass over all elements; its throughput counts them.
+//! side, type, key size, number of elements and operation. Keys are scattered over the map, so that large maps miss the
+//! processor's caches as real ones do. `walk` is one pass over all elements; its throughput counts them.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use skep_memory::Memory;
 
 const CPUS: u32 = 4;
 const VALUE: u32 = 16;
-/// A prime that divides no number of elements: the distance between keys that are visited in turn.
+/// A prime that divides no number of keys: the distance between elements that are visited in turn.
 const STEP: usize = 7919;
 
 /// A kind and size of map.
@@ -62,6 +62,11 @@ impl Shape {
         self.kind == MapType::LruHash
     }
 
+    /// How many elements are there. In a full LRU map even an update evicts an element, so that one is half full.
+    fn present(self) -> usize {
+        self.entries as usize / if self.is_lru() { 2 } else { 1 }
+    }
+
     /// The key of an element: an index, or bytes that differ all over.
     fn key(self, index: usize) -> Vec<u8> {
         if self.is_array() {
@@ -72,24 +77,29 @@ impl Shape {
     }
 }
 
-/// Keys to visit again and again.
+/// Keys to visit again and again. They lie in the order of the visits, so that fetching one costs next to nothing, and
+/// are scattered over the map.
 struct Keys {
-    keys: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+    size: usize,
     at: usize,
 }
 
 impl Keys {
-    fn new(shape: Shape, range: std::ops::Range<usize>) -> Keys {
-        Keys { keys: range.map(|it| shape.key(it)).collect(), at: 0 }
+    /// The keys of `count` elements from `first` on.
+    fn new(shape: Shape, first: usize, count: usize) -> Keys {
+        let key = |turn| shape.key(first + turn * STEP % count);
+        Keys { bytes: (0..count).flat_map(key).collect(), size: shape.key as usize, at: 0 }
     }
 
     fn next(&mut self) -> &[u8] {
-        self.at = (self.at + STEP) % self.keys.len();
-        &self.keys[self.at]
+        let start = if self.at == self.bytes.len() { 0 } else { self.at };
+        self.at = start + self.size;
+        &self.bytes[start..self.at]
     }
 }
 
-/// A map that is full, as programs see it.
+/// A map with its elements, as programs see it.
 struct Inside {
     memory: Memory,
     map: Map,
@@ -102,11 +112,12 @@ impl Inside {
         let memory = Memory::new().expect("address space");
         let cx = Cx::new(&memory, CPUS);
         let mut map = Map::new(shape.spec(), &cx).expect("a map");
-        let entries = shape.entries as usize;
-        for index in 0..entries {
+        for index in 0..shape.present() {
             let _ = map.update(&cx, &shape.key(index), &[1; VALUE as usize], 0, Side::Program).expect("room");
         }
-        let (present, absent) = (Keys::new(shape, 0..entries), Keys::new(shape, entries..3 * entries));
+        let entries = shape.entries as usize;
+        let (present, absent) =
+            (Keys::new(shape, 0, shape.present()), Keys::new(shape, entries, 2 * entries));
         Inside { memory, map, present, absent }
     }
 
@@ -133,7 +144,7 @@ impl Inside {
         let _ = self.map.update(&cx, key, &[3; VALUE as usize], 0, Side::Program).expect("room");
     }
 
-    /// Twice as many keys as the map holds, in a round: each insertion finds its key evicted.
+    /// Twice as many keys as fit, in a round: the map is soon full, and each key evicted when its turn comes again.
     fn insert_evict(&mut self) {
         let cx = Cx::new(&self.memory, CPUS);
         let _ =
@@ -149,7 +160,7 @@ impl Inside {
     }
 }
 
-/// A map that is full, as user space sees it.
+/// A map with its elements, as user space sees it.
 struct Outside {
     kernel: Kernel,
     fd: Fd,
@@ -162,10 +173,10 @@ impl Outside {
         let mut kernel = Kernel::new(Config { cpus: CPUS, ..Config::default() }).expect("a kernel");
         let fd = kernel.map_create(&shape.spec()).expect("a map");
         let value = vec![1; kernel.map(fd).expect("a map").user_value_size()];
-        let present = Keys::new(shape, 0..shape.entries as usize);
-        for key in &present.keys {
-            kernel.map_update_elem(fd, key, &value, 0).expect("room");
+        for index in 0..shape.present() {
+            kernel.map_update_elem(fd, &shape.key(index), &value, 0).expect("room");
         }
+        let present = Keys::new(shape, 0, shape.present());
         Outside { kernel, fd, value, present }
     }
 
@@ -216,7 +227,7 @@ fn measure<World>(criterion: &mut Criterion, side: &str, rows: &[Row<World>], ma
     for shape in SHAPES {
         let mut world = None;
         for row in rows.iter().filter(|row| (row.on)(*shape)) {
-            group.throughput(Throughput::Elements(if row.all { shape.entries.into() } else { 1 }));
+            group.throughput(Throughput::Elements(if row.all { shape.present() as u64 } else { 1 }));
             group.bench_function(shape.name(row.name), |bench| {
                 let world = world.get_or_insert_with(|| make(*shape));
                 bench.iter(|| (row.run)(world));

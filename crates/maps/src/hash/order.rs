@@ -83,8 +83,21 @@ impl Order {
 
     /// The first slot whose serial number is at least `serial`, with its number.
     pub(crate) fn at_serial(&self, serial: u64) -> Option<(u64, u32)> {
-        let at = self.live_from(self.places.partition_point(|place| place.serial < serial))?;
+        let at = self.live_from(self.place_of_serial(serial))?;
         Some((self.places[at].serial, self.places[at].slot))
+    }
+
+    /// The first place whose serial number is at least `serial`. Numbers grow by one from place to place, and by more
+    /// where a sweep took some: without one before it, the place is as far from the first as the number is.
+    fn place_of_serial(&self, serial: u64) -> usize {
+        let before = |place: &Place| place.serial < serial;
+        let Some(first) = self.places.first() else { return 0 };
+        let distance = serial.saturating_sub(first.serial);
+        let guess = usize::try_from(distance).unwrap_or(usize::MAX).min(self.places.len());
+        match self.places.get(guess) {
+            Some(place) if place.serial == serial => guess,
+            _ => self.places[..guess].partition_point(before),
+        }
     }
 
     /// All live slots in order.
