@@ -26,6 +26,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Where it differs from the kernel
+//!
+//! - Hash maps are walked in the order of insertion, not of a seeded hash. A walk misses nothing and repeats nothing, and
+//!   ends although elements are added.
+//! - Address space is taken as a hash map fills, so that -ENOMEM may come from an update, not from creation; a map larger
+//!   than the simulated address space is -ENOMEM at once, with a text that names the limit.
+//! - There is one NUMA node, and the maker of a map has every capability.
+//! - User space sees a `bpf_list_head` as zeroes, where the kernel shows it the address of a temporary buffer.
+//!
+//! Everything else in `fixtures/oracle/maps-6.18.json` is equal in errno and bytes: per-CPU free lists and which slot a
+//! deleted element's pointer shows next, LRU eviction, the pages of ring buffers.
+//!
 //! Architecture invariants: nothing here knows programs, helpers or file descriptors. What maps hold for others is an
 //! opaque [`ObjRef`] or the bytes of a special field, and comes back as [`Displaced`]. No operation calls back: a walk
 //! is a [`Cursor`]. Adding a map type is one file and one row of the table in `storage.rs`.
