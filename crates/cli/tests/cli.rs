@@ -195,8 +195,8 @@ fn bad_usage_and_bad_input_end_with_2() {
         &["run", FIREWALL, "--packet", "hex:00", "--set", "nothing=1"],
         2,
         expect![[r#"
-        error: fixtures/xdp_firewall.bpf.o: there is no global variable called "nothing"; the global variables are drop_malformed, report_drops, lost_events
-    "#]],
+            error: fixtures/xdp_firewall.bpf.o: there is no global variable called "nothing"; the global variables are drop_malformed, report_drops, lost_events, drop_event_type
+        "#]],
     );
     fails(
         &["run", FIREWALL, "--pcap", "README.md"],
