@@ -4,7 +4,7 @@ use skep::{Skep, Task};
 use skep_testkit::fixtures;
 
 fn open(name: &str) -> skep::Builder {
-    skep::parse(&fixtures::object(name)).unwrap()
+    skep::parse(&fixtures::object(name)).unwrap().task(task("bash"))
 }
 
 /// A thread of a process 4242 of user 1000.
@@ -36,7 +36,7 @@ fn execve(sk: &mut Skep, path: u64, args: &[&str], ret: i64) {
 
 #[test]
 fn execsnoop_sends_path_and_arguments() {
-    let mut sk = open("execsnoop").task(task("bash")).load().unwrap();
+    let mut sk = open("execsnoop").load().unwrap();
     let path = sk.user_str("/usr/bin/ls").unwrap();
     execve(&mut sk, path, &["ls", "-l"], 0);
     let events = sk.events("events").unwrap();
