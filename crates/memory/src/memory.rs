@@ -78,7 +78,9 @@ impl Memory {
         let mut table = self.table.borrow_mut();
         let shape = ShapeRequest::Whole;
         let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapping: None })?;
-        table.space.paint(Span { start, len }, rights);
+        if rights != Rights::NONE {
+            table.space.paint(Span { start, len }, rights);
+        }
         Ok(extend(start))
     }
 
@@ -175,8 +177,10 @@ impl Memory {
             return false;
         }
         let Some(new) = inside(object.span, start, len) else { return false };
-        space.paint(old, Rights::NONE);
-        space.paint(new, object.rights);
+        if object.rights != Rights::NONE {
+            space.paint(old, Rights::NONE);
+            space.paint(new, object.rights);
+        }
         object.shape = Shape::Whole(new);
         true
     }

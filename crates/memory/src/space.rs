@@ -122,9 +122,8 @@ impl Space {
         }
     }
 
-    /// Makes a span what it was before it was ever used: zero, and accessible to no program.
-    pub(crate) fn clear(&self, span: Span) {
-        self.revoke(span);
+    /// Makes the bytes of a span zero and leaves the rights to it alone.
+    pub(crate) fn zero(&self, span: Span) {
         clear(&self.data, self.offset_of(span), span.len as usize);
     }
 

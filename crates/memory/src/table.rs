@@ -132,7 +132,12 @@ impl Table {
             self.lost = true;
             return true;
         }
-        self.space.clear(object.slot);
+        // Programs have rights to what is visible and to parts, and to nothing else of it.
+        match object.shape {
+            Shape::Whole(visible) if !object.has_parts() => self.space.revoke(visible),
+            _ => self.space.revoke(object.slot),
+        }
+        self.space.zero(object.slot);
         let books = &mut self.arenas[arena as usize];
         books.quarantined += u64::from(object.slot.len);
         books.quarantine.push_back((object, site));
