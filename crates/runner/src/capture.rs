@@ -4,12 +4,18 @@ use std::fmt;
 use std::io::{self, Cursor, Read};
 use std::time::Duration;
 
-use pcap_file::pcap::PcapReader;
+use pcap_file::pcap::{PcapReader, RawPcapPacket};
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption,
+};
 use pcap_file::pcapng::{Block, PcapNgReader};
-use pcap_file::{DataLink, PcapError};
+use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 
 /// The first block of a pcapng file.
 const PCAPNG_MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+
+/// Nanoseconds of a second.
+const NANOS: u64 = 1_000_000_000;
 
 /// A capture that is read packet by packet; its size does not matter.
 pub struct Capture<'a> {
@@ -83,15 +89,12 @@ impl<'a> Capture<'a> {
 
     fn take(&mut self) -> Result<Option<Captured>, String> {
         match &mut self.format {
-            Format::Pcap(reader) => match reader.next_packet() {
-                None => Ok(None),
-                Some(Err(error)) => Err(explain(&error)),
-                Some(Ok(packet)) => Ok(Some(Captured {
-                    time: packet.timestamp,
-                    wire_len: packet.orig_len,
-                    data: packet.data.into_owned(),
-                })),
-            },
+            // As it is: the library's own checks refuse every packet that was longer than the snapshot length.
+            Format::Pcap(reader) => {
+                let resolution = reader.header().ts_resolution;
+                let packet = reader.next_raw_packet().transpose().map_err(|error| explain(&error))?;
+                Ok(packet.map(|packet| captured(packet, resolution)))
+            }
             Format::PcapNg(reader) => next_of_ng(reader),
         }
     }
@@ -118,31 +121,98 @@ impl Iterator for Capture<'_> {
     }
 }
 
+/// A record of a pcap file.
+fn captured(packet: RawPcapPacket<'_>, resolution: TsResolution) -> Captured {
+    let unit = if resolution == TsResolution::MicroSecond { 1000 } else { 1 };
+    let fraction = Duration::from_nanos(u64::from(packet.ts_frac) * unit);
+    Captured {
+        time: Duration::from_secs(packet.ts_sec.into()) + fraction,
+        wire_len: packet.orig_len,
+        data: packet.data.into_owned(),
+    }
+}
+
+/// A packet of a pcapng file, as its block has it.
+struct Packet {
+    /// The interface's number in its section.
+    interface: u32,
+    /// The time in the interface's units; none in simple packets.
+    ticks: Option<u64>,
+    is_obsolete: bool,
+    wire_len: u32,
+    data: Vec<u8>,
+}
+
 /// The next packet of a pcapng file, past the blocks that are none.
 fn next_of_ng<R: Read>(reader: &mut PcapNgReader<R>) -> Result<Option<Captured>, String> {
     loop {
-        let (interface, packet) = match reader.next_block() {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(explain(&error)),
-            Some(Ok(Block::EnhancedPacket(packet))) => {
-                let data = packet.data.into_owned();
-                (
-                    packet.interface_id,
-                    Captured { time: packet.timestamp, wire_len: packet.original_len, data },
-                )
-            }
-            Some(Ok(Block::SimplePacket(packet))) => {
-                let data = packet.data.into_owned();
-                (0, Captured { time: Duration::ZERO, wire_len: packet.original_len, data })
-            }
-            Some(Ok(_)) => continue,
-        };
-        match reader.interfaces().get(interface as usize) {
-            Some(interface) => check_link(interface.linktype)?,
-            None => return Err(format!("the packet is of interface {interface}, which is not there")),
+        let Some(block) = reader.next_block() else { return Ok(None) };
+        let Some(mut packet) = packet_of(block.map_err(|error| explain(&error))?) else { continue };
+        // The obsolete block's time is two words, the high one first, in either byte order.
+        if packet.is_obsolete && reader.section().endianness == Endianness::Little {
+            packet.ticks = packet.ticks.map(|ticks| ticks.rotate_left(32));
         }
-        return Ok(Some(packet));
+        let interface = reader.interfaces().get(packet.interface as usize);
+        let interface = interface
+            .ok_or_else(|| format!("the packet is of interface {}, which is not there", packet.interface))?;
+        check_link(interface.linktype)?;
+        if packet.ticks.is_none() {
+            // A simple packet does not say how much of it was captured; the rest of its block is padding.
+            let limit = if interface.snaplen == 0 { u32::MAX } else { interface.snaplen };
+            packet.data.truncate(packet.wire_len.min(limit) as usize);
+        }
+        let time = packet.ticks.map_or(Duration::ZERO, |ticks| time_of(ticks, interface));
+        return Ok(Some(Captured { time, wire_len: packet.wire_len, data: packet.data }));
     }
+}
+
+/// The packet that a block is.
+fn packet_of(block: Block<'_>) -> Option<Packet> {
+    Some(match block {
+        Block::EnhancedPacket(packet) => Packet {
+            interface: packet.interface_id,
+            // The library takes every unit for a nanosecond.
+            ticks: Some(packet.timestamp.as_nanos() as u64),
+            is_obsolete: false,
+            wire_len: packet.original_len,
+            data: packet.data.into_owned(),
+        },
+        Block::SimplePacket(packet) => Packet {
+            interface: 0,
+            ticks: None,
+            is_obsolete: false,
+            wire_len: packet.original_len,
+            data: packet.data.into_owned(),
+        },
+        Block::Packet(packet) => Packet {
+            interface: packet.interface_id.into(),
+            ticks: Some(packet.timestamp),
+            is_obsolete: true,
+            wire_len: packet.original_len,
+            data: packet.data.into_owned(),
+        },
+        _ => return None,
+    })
+}
+
+/// The time that a number of an interface's units is (`if_tsresol`, `if_tsoffset` of draft-ietf-opsawg-pcapng).
+fn time_of(ticks: u64, interface: &InterfaceDescriptionBlock<'_>) -> Duration {
+    let (mut resolution, mut offset) = (6, 0);
+    for option in &interface.options {
+        match option {
+            InterfaceDescriptionOption::IfTsResol(value) => resolution = *value,
+            InterfaceDescriptionOption::IfTsOffset(value) => offset = *value as i64,
+            _ => {}
+        }
+    }
+    let exponent = u32::from(resolution & 0x7f);
+    let base: u128 = if resolution & 0x80 == 0 { 10 } else { 2 };
+    // Units so short that their number in a second is no number are nothing.
+    let per_second = base.checked_pow(exponent).unwrap_or(u128::MAX);
+    let nanos = u128::from(ticks) * u128::from(NANOS) / per_second;
+    let seconds = (nanos / u128::from(NANOS)) as i128 + i128::from(offset);
+    let seconds = u64::try_from(seconds.max(0)).unwrap_or(u64::MAX);
+    Duration::new(seconds, (nanos % u128::from(NANOS)) as u32)
 }
 
 fn check_link(link: DataLink) -> Result<(), String> {

@@ -4,17 +4,26 @@
 //! `fuzz/regressions/TARGET/`. A body is a function of its bytes. Adding a target is a file here, a row in [`TARGETS`], a
 //! file in `fuzz/fuzz_targets/` and its `[[bin]]`.
 
+mod btf;
+mod capture;
+mod corpus;
 mod input;
 mod insns;
+mod kernel;
 mod maps;
 mod object;
+mod rings;
 
 use std::path::{Path, PathBuf};
 
+pub use btf::btf;
+pub use capture::capture;
 pub use input::Input;
 pub use insns::insns;
+pub use kernel::kernel;
 pub use maps::maps;
 pub use object::object;
+pub use rings::rings;
 
 /// One fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +36,13 @@ pub struct Target {
 
 /// All fuzz targets.
 pub const TARGETS: &[Target] = &[
+    Target { name: "btf", body: btf },
+    Target { name: "capture", body: capture },
     Target { name: "insns", body: insns },
+    Target { name: "kernel", body: kernel },
     Target { name: "maps", body: maps },
     Target { name: "object", body: object },
+    Target { name: "rings", body: rings },
 ];
 
 /// `fuzz/regressions` of this repository.

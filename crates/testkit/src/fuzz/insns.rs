@@ -104,7 +104,8 @@ fn program(input: &mut Input<'_>) -> Vec<Insn> {
     Insn::encode(&ops)
 }
 
-fn instruction(input: &mut Input<'_>, count: usize) -> Op {
+/// Any instruction but a local call's or jump's far outside of `count` instructions.
+pub(super) fn instruction(input: &mut Input<'_>, count: usize) -> Op {
     match input.below(12) {
         0..=4 => alu(input),
         5 => Op::End { kind: input.pick(&End::ALL), bits: input.pick(&End::BITS), dst: target(input) },
@@ -169,7 +170,7 @@ fn memory_access(input: &mut Input<'_>) -> Op {
     }
 }
 
-fn reg(input: &mut Input<'_>) -> Reg {
+pub(super) fn reg(input: &mut Input<'_>) -> Reg {
     input.pick(&Reg::ALL)
 }
 

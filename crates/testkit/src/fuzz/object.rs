@@ -1,17 +1,30 @@
 //! Object files: whatever the bytes, there is an object or an error; what there is can be looked at, loaded and run.
 
-use skep_btf::Btf;
 use skep_kernel::{Config, Context, Kernel, PacketCtx, Run};
 use skep_loader::OpenObject;
 use skep_object::Object;
+
+use super::corpus;
+use super::input::Input;
 
 /// Taken jumps, calls and charges that a run may take.
 const BUDGET: u64 = 20_000;
 /// Elements that a map may have: an object can ask for billions.
 const MAX_ENTRIES: u32 = 4096;
 
-/// Reads the bytes as an object, walks all of it, loads it and runs its programs.
+/// Takes the bytes for an object if they begin like one; otherwise for changes to one of the fixtures.
 pub fn object(bytes: &[u8]) {
+    if bytes.starts_with(b"\x7fELF") {
+        return whole(bytes);
+    }
+    let input = &mut Input::new(bytes);
+    let mut file = input.pick(corpus::objects());
+    input.mutate(&mut file);
+    whole(&file);
+}
+
+/// Reads an object, walks all of it, loads it and runs its programs.
+fn whole(bytes: &[u8]) {
     let object = match Object::parse(bytes) {
         Ok(object) => object,
         Err(error) => return assert!(!error.to_string().is_empty()),
@@ -27,21 +40,8 @@ fn look(object: &Object) {
         assert!(program.relocs.iter().all(|reloc| reloc.insn < program.insns.len()));
     }
     if let Some(btf) = &object.btf {
-        types(btf);
+        super::btf::look(btf);
     }
-}
-
-fn types(btf: &Btf) {
-    let zeroes = vec![0; 4096];
-    for (id, _) in btf.types().take(500) {
-        let _ = btf.declare(id);
-        let _ = btf.describe(id);
-        if btf.size_of(id).is_ok_and(|size| size <= 4096) {
-            let _ = btf.format_value(id, &zeroes);
-        }
-    }
-    let again = Btf::parse(&btf.to_bytes());
-    assert!(again.is_ok(), "{:?}", again.err());
 }
 
 fn load_and_run(object: Object) {
