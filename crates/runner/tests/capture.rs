@@ -81,7 +81,7 @@ fn section(blocks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// An Ethernet interface with options: code, length and value.
-fn interface(snaplen: u32, options: &[(u16, &[u8])]) -> Vec<u8> {
+fn interface(snaplen: u32, options: &[Opt<'_>]) -> Vec<u8> {
     let mut body = words(&[1, snaplen]);
     for (code, value) in options {
         body.extend(words(&[u32::from(*code) | (value.len() as u32) << 16]));
@@ -97,12 +97,15 @@ fn packet(interface: u32, ticks: u64) -> Vec<u8> {
     block(6, &[words(&[interface, (ticks >> 32) as u32, ticks as u32, 4, 60]), b"abcd".to_vec()].concat())
 }
 
+/// An option of a block: code and value.
+type Opt<'a> = (u16, &'a [u8]);
+
 /// `if_tsresol` and `if_tsoffset`.
 #[test]
 fn pcapng_times() {
     let hour = 3600i64.to_le_bytes();
     let before = (-10i64).to_le_bytes();
-    let cases: [(&[(u16, &[u8])], u64, Duration); 9] = [
+    let cases: [(&[Opt<'_>], u64, Duration); 9] = [
         (&[], 1_500_000, Duration::from_millis(1500)),
         (&[(9, &[9])], 1_500_000, Duration::from_micros(1500)),
         (&[(9, &[3])], 1500, Duration::from_millis(1500)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skep_abi::flags::{BPF_ANY, BPF_EXIST, BPF_NOEXIST};
+use skep_abi::flags::{BPF_ANY, BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST};
 use skep_abi::{Errno, MapType};
 use skep_maps::{Cx, Map, MapSpec, Side};
 use skep_memory::Memory;
@@ -88,7 +88,7 @@ fn call(input: &mut Input<'_>, cx: &Cx<'_>, map: &mut Map, model: Option<&mut Mo
             let flags = flags(input);
             let found = map.update(cx, &key, &value, flags, side).map(drop);
             if let Some(model) = model {
-                assert_eq!(found, model.update(&key, value, flags), "update {key:x?} flags {flags}");
+                assert_eq!(found, model.update(&key, value, flags, side), "update {key:x?} flags {flags}");
             }
         }
         3 => {
@@ -182,12 +182,16 @@ impl Model {
         self.entries.get(key).cloned().ok_or(Errno::ENOENT)
     }
 
-    fn update(&mut self, key: &[u8], value: Vec<u8>, flags: u64) -> Result<(), Errno> {
+    fn update(&mut self, key: &[u8], value: Vec<u8>, flags: u64, side: Side) -> Result<(), Errno> {
         let is_there = self.entries.contains_key(key);
         match flags {
-            // An array looks at the index before it looks at the flag.
-            _ if flags > BPF_EXIST => return Err(Errno::EINVAL),
+            // bpf(2) looks for a lock first.
+            _ if side == Side::User && flags & BPF_F_LOCK != 0 => return Err(Errno::EINVAL),
+            _ if flags & !BPF_F_LOCK > BPF_EXIST => return Err(Errno::EINVAL),
+            // An array looks at the index, and whether it is asked for a new element, before it looks for a lock.
             _ if self.is_array && !is_there => return Err(Errno::E2BIG),
+            _ if self.is_array && flags & BPF_NOEXIST != 0 => return Err(Errno::EEXIST),
+            _ if flags & BPF_F_LOCK != 0 => return Err(Errno::EINVAL),
             BPF_NOEXIST if is_there => return Err(Errno::EEXIST),
             BPF_EXIST if !is_there => return Err(Errno::ENOENT),
             _ if !is_there && self.entries.len() >= self.max_entries => return Err(Errno::E2BIG),
