@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn what_fails_says_why() {
-        assert!(case(&[], "9500").unwrap_err().contains("8 bytes"), "{:?}", case(&[], "9500"));
+        assert!(case(&[], "9500").unwrap_err().contains("multiple of 8"), "{:?}", case(&[], "9500"));
         assert_eq!(
             case(&[], "xyz").unwrap_err(),
             "the program on standard input: character 1 ('x') is no hex digit"
