@@ -6,7 +6,7 @@ use crate::invocation::Invocation;
 use crate::object::{Object, Objects};
 use crate::prog::TextMap;
 use crate::rng::{Rng, mix};
-use crate::trace::TraceLine;
+use crate::trace::TraceLog;
 
 use skep_abi::Errno;
 use skep_maps::{Cx, Displaced, ObjRef};
@@ -30,7 +30,7 @@ pub(crate) struct Core {
     /// Ring buffer maps by the address of their first page.
     pub(crate) rings: BTreeMap<u64, ObjRef>,
     pub(crate) user: UserMemory,
-    pub(crate) trace: Vec<TraceLine>,
+    pub(crate) trace: TraceLog,
     /// Ids that perf events were given so far.
     pub(crate) perf_ids: u64,
     /// What is running.
@@ -51,7 +51,7 @@ impl Core {
             text: TextMap::default(),
             rings: BTreeMap::new(),
             user: UserMemory::default(),
-            trace: Vec::new(),
+            trace: TraceLog::default(),
             perf_ids: 0,
             now: Invocation::default(),
         }

@@ -106,14 +106,19 @@ impl Kernel {
         self.core.clock = clock;
     }
 
-    /// What programs printed with `bpf_trace_printk`, oldest first.
+    /// What programs printed with `bpf_trace_printk`, oldest first. It holds 16,384 lines; see [`Kernel::trace_lost`].
     pub fn trace_log(&self) -> &[TraceLine] {
-        &self.core.trace
+        self.core.trace.lines()
+    }
+
+    /// How many lines were printed while the log was full, and are not in it.
+    pub fn trace_lost(&self) -> u64 {
+        self.core.trace.lost()
     }
 
     /// Takes what programs printed, as reading `trace_pipe` does.
     pub fn take_trace_log(&mut self) -> Vec<TraceLine> {
-        std::mem::take(&mut self.core.trace)
+        self.core.trace.take()
     }
 
     /// Closes an fd. What it stood for ends when nothing else refers to it; a PROG_ARRAY whose last fd goes is emptied,

@@ -42,9 +42,52 @@ impl fmt::Display for TraceLine {
     }
 }
 
+/// Lines that are kept until somebody takes them.
+const MAX_LINES: usize = 1 << 14;
+
+/// What programs printed and nobody took yet: the oldest lines, so that a program that prints without end leaves its
+/// beginning. (The kernel's ring keeps the newest.)
+#[derive(Default)]
+pub(crate) struct TraceLog {
+    lines: Vec<TraceLine>,
+    lost: u64,
+}
+
+impl TraceLog {
+    pub(crate) fn push(&mut self, line: TraceLine) {
+        if self.lines.len() < MAX_LINES {
+            self.lines.push(line);
+        } else {
+            self.lost += 1;
+        }
+    }
+
+    pub(crate) fn lines(&self) -> &[TraceLine] {
+        &self.lines
+    }
+
+    /// How many lines found no room since the last were taken.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<TraceLine> {
+        std::mem::take(self).lines
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_log_keeps_its_beginning_and_counts_the_rest() {
+        let line = |pid| TraceLine { cpu: 0, pid, comm: String::new(), time_ns: 0, text: Vec::new() };
+        let mut log = TraceLog::default();
+        (0..MAX_LINES as u32 + 3).for_each(|pid| log.push(line(pid)));
+        assert_eq!((log.lines()[0].pid, log.lines().len(), log.lost()), (0, MAX_LINES, 3));
+        assert_eq!((log.take().len(), log.lines().len(), log.lost()), (MAX_LINES, 0, 0));
+    }
 
     #[test]
     fn a_line_of_trace_pipe() {

@@ -3,48 +3,78 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use skep::abi::MapType;
 use skep::btf::{Btf, Def, TypeId};
 use skep::object::Object;
-use skep::{Event, MapSpec, Skep};
+use skep::{Entry, Event, Map, MapSpec, Skep};
 
 use crate::json::{hex_string, value_to_json};
-use crate::report::{ElementReport, EventReport, LostReport, MapReport};
+use crate::report::{ElementReport, EventReport, LostReport, MapReport, RunReport};
 
 /// How many elements of a map are shown.
 const SHOWN: usize = 1024;
-/// How many elements of an array are looked at, zero ones included.
-const LOOKED_AT: usize = 1 << 20;
+/// What looking at an element costs beside its bytes, and what an event in the report takes beside its data.
+const ELEMENT: usize = 16;
+const EVENT: usize = 256;
 
-/// All maps with their elements, but those whose values cannot be read.
-pub(crate) fn maps(skep: &mut Skep) -> Vec<MapReport> {
-    let names: Vec<String> =
-        skep.loaded().maps().iter().filter(|map| map.fd.is_ok()).map(|map| map.name.clone()).collect();
-    names.iter().filter_map(|name| map(skep, name)).collect()
+/// How much goes into a report, in bytes of keys, values and samples. What a program can make has no end; decoded and as
+/// JSON, a byte becomes about a hundred.
+pub(crate) struct Room {
+    /// Elements that are looked at, zero ones included.
+    look: usize,
+    /// Elements that are shown.
+    show: usize,
+    /// Samples.
+    events: usize,
 }
 
-fn map(skep: &mut Skep, name: &str) -> Option<MapReport> {
+impl Default for Room {
+    fn default() -> Room {
+        Room { look: 16 << 20, show: 512 << 10, events: 16 << 20 }
+    }
+}
+
+/// Takes a part of a room, if it is left.
+fn take(room: &mut usize, part: usize) -> bool {
+    let left = room.checked_sub(part);
+    *room = left.unwrap_or(*room);
+    left.is_some()
+}
+
+/// All maps with their elements, but those whose values cannot be read.
+pub(crate) fn maps(skep: &mut Skep, room: &mut Room) -> Vec<MapReport> {
+    let names: Vec<String> =
+        skep.loaded().maps().iter().filter(|map| map.fd.is_ok()).map(|map| map.name.clone()).collect();
+    names.iter().filter_map(|name| map(skep, name, room)).collect()
+}
+
+fn map(skep: &mut Skep, name: &str, room: &mut Room) -> Option<MapReport> {
+    let cpus = skep.kernel().cpus() as usize;
     let map = skep.map(name).ok()?;
     let MapSpec { kind, key_size, value_size, max_entries, .. } = *map.spec();
-    let is_array = map.is_array();
-    let mut elements = Vec::new();
-    let mut omitted = 0;
-    for entry in map.entries().take(LOOKED_AT) {
-        let is_zero = entry.values.iter().flatten().all(|byte| *byte == 0);
-        if elements.len() == SHOWN || (is_array && is_zero) {
-            omitted += 1;
-            continue;
+    let (is_array, copies) = (map.is_array(), if map.is_percpu() { cpus } else { 1 });
+    let size = ELEMENT + key_size as usize + (value_size as usize).saturating_mul(copies);
+    let (mut elements, mut omitted) = (Vec::new(), 0);
+    let mut entries = map.entries();
+    // Slots without a value are passed over in one call: they are paid for beforehand.
+    let is_sparse = matches!(kind, MapType::ProgArray | MapType::PerfEventArray);
+    let beforehand = if is_sparse { size.saturating_mul(max_entries as usize) } else { 0 };
+    let mut looked_at_all = take(&mut room.look, beforehand);
+    while looked_at_all {
+        looked_at_all = is_sparse || take(&mut room.look, size);
+        if !looked_at_all {
+            break;
         }
-        let typed = |value: Option<skep::btf::Value>, bytes: &[u8]| {
-            value.map_or_else(|| ElementReport::untyped(bytes), |value| value_to_json(&value))
-        };
-        let mut values: Vec<Value> =
-            entry.values.iter().map(|bytes| typed(map.decode_value(bytes), bytes)).collect();
-        let value = if map.is_percpu() { Value::Array(values) } else { values.pop().unwrap_or_default() };
-        let key = typed(map.decode_key(&entry.key), &entry.key);
-        elements.push(ElementReport { key, value, text: map.show(&entry) });
+        let Some(entry) = entries.next() else { break };
+        let is_zero = entry.values.iter().flatten().all(|byte| *byte == 0);
+        if (is_array && is_zero) || elements.len() == SHOWN || !take(&mut room.show, size) {
+            omitted += 1;
+        } else {
+            elements.push(element(&map, &entry));
+        }
     }
-    if is_array {
-        omitted += u64::from(max_entries).saturating_sub(LOOKED_AT as u64);
+    if !looked_at_all && is_array {
+        omitted = u64::from(max_entries).saturating_sub(elements.len() as u64);
     }
     Some(MapReport {
         name: name.to_owned(),
@@ -58,18 +88,39 @@ fn map(skep: &mut Skep, name: &str) -> Option<MapReport> {
     })
 }
 
+fn element(map: &Map<'_>, entry: &Entry) -> ElementReport {
+    let typed = |value: Option<skep::btf::Value>, bytes: &[u8]| {
+        value.map_or_else(|| ElementReport::untyped(bytes), |value| value_to_json(&value))
+    };
+    let mut values: Vec<Value> =
+        entry.values.iter().map(|bytes| typed(map.decode_value(bytes), bytes)).collect();
+    let value = if map.is_percpu() { Value::Array(values) } else { values.pop().unwrap_or_default() };
+    let key = typed(map.decode_key(&entry.key), &entry.key);
+    ElementReport { key, value, text: map.show(entry) }
+}
+
 /// What the readers see now.
-pub(crate) fn events(
-    skep: &mut Skep,
-    into: &mut Vec<EventReport>,
-    lost: &mut Vec<LostReport>,
-) -> skep::Result<()> {
+pub(crate) fn events(skep: &mut Skep, report: &mut RunReport, room: &mut Room) -> skep::Result<()> {
     let names: Vec<String> = skep.event_maps().map(str::to_owned).collect();
     for name in names {
         let events = skep.events(&name)?;
+        if events.is_empty() && events.lost.is_empty() {
+            continue;
+        }
         let typer = EventType::of(skep.loaded().object(), &name);
-        into.extend(events.samples.iter().map(|event| typer.report(&name, event)));
-        lost.extend(events.lost.iter().map(|&(cpu, count)| LostReport { map: name.clone(), cpu, count }));
+        for event in &events.samples {
+            if take(&mut room.events, EVENT + event.data.len()) {
+                report.events.push(typer.report(&name, event));
+            } else {
+                report.events_omitted += 1;
+            }
+        }
+        for &(cpu, count) in &events.lost {
+            match report.lost.iter_mut().find(|it| it.map == name && it.cpu == cpu) {
+                Some(lost) => lost.count += count,
+                None => report.lost.push(LostReport { map: name.clone(), cpu, count }),
+            }
+        }
     }
     Ok(())
 }

@@ -42,6 +42,9 @@ pub struct RunReport {
     /// Every packet of a capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs: Option<Vec<PacketRun>>,
+    /// Packets that were run and are left out of `runs`, for there were too many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub runs_omitted: u64,
     /// How many packets of a capture came to each return value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_retval: Option<BTreeMap<u32, u64>>,
@@ -49,10 +52,16 @@ pub struct RunReport {
     pub maps: Vec<MapReport>,
     /// What the readers of ring and perf buffers saw.
     pub events: Vec<EventReport>,
+    /// Samples that are left out, for there were too many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub events_omitted: u64,
     /// Samples that found a perf ring full.
     pub lost: Vec<LostReport>,
     /// Lines of `trace_pipe`.
     pub printk: Vec<String>,
+    /// Lines that are left out, for there were too many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub printk_lost: u64,
     /// What a user should know of the object: programs and maps that could not be loaded, calls that will not work.
     pub warnings: Vec<String>,
     /// Where and how the program faulted.
@@ -60,6 +69,11 @@ pub struct RunReport {
     /// Why not all of the input was run: a capture that is cut off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_error: Option<String>,
+}
+
+/// What serde leaves out: a count of nothing.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One packet of a capture.
@@ -102,7 +116,8 @@ pub struct MapReport {
     pub constant: bool,
     /// The elements; of an array, those that are not all zero.
     pub elements: Vec<ElementReport>,
-    /// How many are not shown: zero elements of arrays, and what is over the limit.
+    /// How many are not shown: zero elements of arrays, and what is over the limit. Of a hash of more than some 16 MiB,
+    /// only those that were looked at.
     pub omitted: u64,
 }
 

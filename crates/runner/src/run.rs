@@ -1,16 +1,22 @@
 //! `skep run`: a program of an object on a packet, a capture or a context.
 
+use std::collections::BTreeMap;
+
 use skep::kernel::Redirect;
 use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Run, Skep};
 
 use crate::capture::Capture;
-use crate::element;
+use crate::element::{self, Room};
 use crate::json::hex_string;
 use crate::report::{FaultReport, PacketRun, RunReport};
 use crate::timing;
 
-/// A capture may execute this many times the budget of one run.
-const CAPTURE_BUDGETS: u64 = 64;
+/// A capture may execute as much as the budget of one run, and this for each of its packets.
+const PACKET_BUDGET: u64 = 10_000;
+
+/// How much room there is for the packets of a capture in the report, in bytes, and what each takes beside its own.
+const RUNS: usize = 24 << 20;
+const RUN: usize = 192;
 
 /// Bytes of an Ethernet header: no driver hands on less.
 const ETH_HLEN: usize = 14;
@@ -139,7 +145,9 @@ pub fn run_capture(
 ) -> Result<RunReport> {
     let mut session = Session::open(object, request)?;
     let mut runs = Vec::new();
-    let mut left = request.budget.unwrap_or(skep::vm::DEFAULT_BUDGET).saturating_mul(CAPTURE_BUDGETS);
+    let (mut room, mut by_retval) = (RUNS, BTreeMap::new());
+    let whole = request.budget.unwrap_or(skep::vm::DEFAULT_BUDGET);
+    let mut left = whole;
     for (captured, number) in capture.zip(1..) {
         let captured = match captured {
             Ok(captured) => captured,
@@ -156,7 +164,8 @@ pub fn run_capture(
             continue;
         }
         let packet = session.packet(captured.data, request.ctx.as_deref());
-        let budget = Some(request.budget.unwrap_or(skep::vm::DEFAULT_BUDGET).min(left.max(1)));
+        left = left.saturating_add(PACKET_BUDGET);
+        let budget = Some(whole.min(left));
         let run = Run { cpu: request.cpu, budget, ..Run::new(Context::Packet(packet.clone())) };
         let mut line = PacketRun {
             packet: number,
@@ -171,13 +180,22 @@ pub fn run_capture(
             Ok(ran) => {
                 session.note(&ran);
                 left = left.saturating_sub(ran.insns + ran.charges);
-                line.retval = Some(ran.retval());
+                let ran_retval = ran.retval();
+                line.retval = Some(ran_retval);
                 line.retval_name = ran.verdict();
                 line.insns = ran.insns;
                 line.redirect_ifindex = redirect(&ran);
                 line.packet_out =
                     ran.packet_out.filter(|after| *after != packet.data).map(|after| hex_string(&after));
-                runs.push(line);
+                *by_retval.entry(ran_retval).or_default() += 1;
+                let size = RUN + line.packet_out.as_ref().map_or(0, String::len);
+                match room.checked_sub(size).filter(|_| session.report.runs_omitted == 0) {
+                    Some(less) => {
+                        room = less;
+                        runs.push(line);
+                    }
+                    None => session.report.runs_omitted += 1,
+                }
             }
             Err(error) if error.report().is_some() => {
                 session.fault(error, Some(number))?;
@@ -187,10 +205,6 @@ pub fn run_capture(
             Err(error) => return Err(Error::from_input(format!("packet {number}: {error}"))),
         }
         session.drain()?;
-    }
-    let mut by_retval = std::collections::BTreeMap::new();
-    for retval in runs.iter().filter_map(|run| run.retval) {
-        *by_retval.entry(retval).or_default() += 1;
     }
     session.report.by_retval = Some(by_retval);
     session.report.runs = Some(runs);
@@ -206,6 +220,7 @@ struct Session {
     skep: Skep,
     prog_type: ProgType,
     report: RunReport,
+    room: Room,
 }
 
 impl Session {
@@ -252,7 +267,7 @@ impl Session {
             warnings,
             ..RunReport::default()
         };
-        Ok(Session { skep, prog_type, report })
+        Ok(Session { skep, prog_type, report, room: Room::default() })
     }
 
     /// The context that the request describes, or one of zeros.
@@ -305,12 +320,13 @@ impl Session {
     }
 
     fn drain(&mut self) -> Result<()> {
-        element::events(&mut self.skep, &mut self.report.events, &mut self.report.lost)
+        element::events(&mut self.skep, &mut self.report, &mut self.room)
     }
 
     fn finish(mut self) -> Result<RunReport> {
         self.drain()?;
-        self.report.maps = element::maps(&mut self.skep);
+        self.report.maps = element::maps(&mut self.skep, &mut self.room);
+        self.report.printk_lost = self.skep.kernel().trace_lost();
         self.report.printk = self.skep.kernel().take_trace_log().iter().map(ToString::to_string).collect();
         Ok(self.report)
     }

@@ -15,8 +15,8 @@ use crate::stack::{MAX_TAIL_CALLS, Stack};
 use crate::step::Step;
 use crate::threaded::Cpu;
 
-/// The budget of a machine that was given none: about a second of work.
-pub const DEFAULT_BUDGET: u64 = 200_000_000;
+/// The budget of a machine that was given none: less than a second of work.
+pub const DEFAULT_BUDGET: u64 = 100_000_000;
 
 /// One invocation of a program: registers, frames, counts, and helpers waiting for a callback.
 ///

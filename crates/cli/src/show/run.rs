@@ -1,5 +1,6 @@
 //! What `skep run` shows to people.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -30,6 +31,7 @@ pub(crate) fn print(out: &mut impl Write, report: &RunReport) -> io::Result<()> 
     if !report.printk.is_empty() {
         writeln!(out, "\n{BOLD}trace_pipe{BOLD:#}")?;
         print_some(out, report.printk.iter().map(String::as_str), report.printk.len())?;
+        print_omitted(out, report.printk_lost, "lines")?;
     }
     if let Some(fault) = &report.fault {
         print_fault(out, fault)?;
@@ -56,16 +58,21 @@ fn print_capture(out: &mut impl Write, report: &RunReport) -> io::Result<()> {
     let counts = report.by_retval.iter().flatten();
     let total: u64 = counts.clone().map(|(_, count)| count).sum();
     writeln!(out, "  {total} packets, {} instructions", report.insns)?;
-    let name_of = |retval: u32| {
-        let run = report.runs.iter().flatten().find(|run| run.retval == Some(retval));
-        run.and_then(|run| run.retval_name).map_or_else(|| retval.to_string(), str::to_owned)
-    };
-    let names: Vec<(String, u64)> = counts.map(|(retval, count)| (name_of(*retval), *count)).collect();
+    let known: BTreeMap<u32, &str> =
+        report.runs.iter().flatten().filter_map(|run| Some((run.retval?, run.retval_name?))).collect();
+    let name_of =
+        |retval: u32| known.get(&retval).map_or_else(|| retval.to_string(), |name| (*name).to_owned());
+    let others = counts.clone().count().saturating_sub(SHOWN);
+    let names: Vec<(String, u64)> =
+        counts.take(SHOWN).map(|(retval, count)| (name_of(*retval), *count)).collect();
     let width = names.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let most = names.iter().map(|(_, count)| *count).max().unwrap_or(1);
     for (name, count) in &names {
         let bar = "█".repeat((count * BAR).div_ceil(most) as usize);
         writeln!(out, "  {name:width$}  {count:>7}  {GOOD}{bar}{GOOD:#}")?;
+    }
+    if others > 0 {
+        writeln!(out, "  {DIM}... and {others} more return values (--json has them all){DIM:#}")?;
     }
     Ok(())
 }
@@ -100,6 +107,14 @@ fn print_events(out: &mut impl Write, report: &RunReport) -> io::Result<()> {
         for lost in report.lost.iter().filter(|lost| lost.map == map) {
             writeln!(out, "  {BAD}cpu {}: {} lost, the ring was full{BAD:#}", lost.cpu, lost.count)?;
         }
+    }
+    print_omitted(out, report.events_omitted, "events")
+}
+
+/// What no output has.
+fn print_omitted(out: &mut impl Write, count: u64, what: &str) -> io::Result<()> {
+    if count > 0 {
+        writeln!(out, "  {DIM}{count} more {what} were not kept{DIM:#}")?;
     }
     Ok(())
 }

@@ -45,8 +45,9 @@ pub(super) fn ret(value: u64) -> Answer {
     Ok(Outcome::Return(value))
 }
 
-/// How many bytes of copying cost as much as one instruction.
-const BYTES_PER_CHARGE: u64 = 32;
+/// How many bytes of copying cost as much as one instruction. Most helpers copy more than once: out of the program's
+/// memory, and to where the bytes belong.
+const BYTES_PER_CHARGE: u64 = 16;
 
 /// Keys and other small arguments, read without an allocation.
 pub(super) struct Bytes {

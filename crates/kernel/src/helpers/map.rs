@@ -7,6 +7,9 @@ use skep_maps::{Cursor, ObjRef, Side};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
 use skep_vm::{Continuation, HostFault, Outcome};
 
+/// What changing a map costs, in units of one instruction: it may take new memory from the host.
+const CHANGE_COST: u64 = 64;
+
 pub(super) fn lookup_elem(env: &mut Env<'_, '_>) -> Answer {
     let key_size = env.map(0)?.1.map.spec().key_size as usize;
     let key = env.read(1, key_size)?;
@@ -19,6 +22,7 @@ pub(super) fn update_elem(env: &mut Env<'_, '_>) -> Answer {
     let (key_size, value_size) = (object.map.spec().key_size as usize, object.map.spec().value_size as usize);
     let key = env.read(1, key_size)?;
     let value = env.read(2, value_size)?;
+    env.call.charge(CHANGE_COST);
     let (cx, flags) = (env.core.cx(env.memory()), env.arg(3));
     let object = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
     let displaced = object.map.update(&cx, &key, &value, flags, Side::Program)?;
@@ -30,6 +34,7 @@ pub(super) fn delete_elem(env: &mut Env<'_, '_>) -> Answer {
     let (id, object) = env.map(0)?;
     let key_size = object.map.spec().key_size as usize;
     let key = env.read(1, key_size)?;
+    env.call.charge(CHANGE_COST);
     let cx = env.core.cx(env.memory());
     let object = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
     let displaced = object.map.delete(&cx, &key, Side::Program)?;
@@ -55,6 +60,7 @@ pub(super) fn for_each_elem(env: &mut Env<'_, '_>) -> Answer {
     let cursor =
         object.map.cursor().map_err(|_| env.bad_arg(0, "is a map of a type that cannot be walked"))?;
     let key_size = object.map.spec().key_size as usize;
+    env.call.charge(CHANGE_COST);
     // The callback's key lies in memory of its own: the element may go while the callback looks at it.
     let origin = Origin::new(ObjectKind::KernelObject, "key of bpf_for_each_map_elem")
         .at(crate::core::Core::site(env.call));

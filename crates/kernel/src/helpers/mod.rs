@@ -118,6 +118,11 @@ helpers! {
     strncmp => strings::strncmp;
 }
 
+/// What calling any helper costs, in units of one instruction: the least that one takes of the host's time.
+const CALL_COST: u64 = 16;
+/// The same of going on after a callback.
+const RESUME_COST: u64 = 4;
+
 fn row(id: u32) -> Option<Row> {
     TABLE.get(id as usize).copied().flatten()
 }
@@ -145,6 +150,7 @@ pub(crate) fn call(core: &mut Core, call: &mut Call<'_>, id: u32) -> Outcome {
     let (Some(row), Some(helper)) = (row(id), helper(id)) else {
         return Outcome::Fault(HostFault::not_emulated(format!("{} is not emulated", describe(id))));
     };
+    call.charge(CALL_COST);
     outcome((row.run)(&mut Env { core, call, helper }))
 }
 
@@ -154,6 +160,7 @@ pub(crate) fn resume(core: &mut Core, call: &mut Call<'_>, cont: Continuation, r
     let Some((resume, helper)) = found else {
         return Outcome::Fault(HostFault::program("a callback returned to a helper that makes none"));
     };
+    call.charge(RESUME_COST);
     outcome(resume(&mut Env { core, call, helper }, cont, r0))
 }
 

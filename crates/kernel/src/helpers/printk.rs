@@ -6,6 +6,9 @@ use crate::probe::Printing;
 use crate::trace::TraceLine;
 use skep_abi::Errno;
 
+/// What printing costs beside its bytes, in units of one instruction: up to twelve arguments.
+const PRINT_COST: u64 = 64;
+
 /// `bpf_trace_printk(fmt, fmt_size, arg1, arg2, arg3)`.
 pub(super) fn trace_printk(env: &mut Env<'_, '_>) -> Answer {
     let format = format_of_size(env)?;
@@ -28,8 +31,10 @@ pub(super) fn snprintf(env: &mut Env<'_, '_>) -> Answer {
     let format = string(env, 2)?;
     let mut text = Vec::new();
     let mut out = Out::new(&mut text, size);
+    env.call.charge(PRINT_COST + format.len() as u64);
     bprintf::print(&mut out, &format, &args, &Printing { core: env.core, memory: env.memory() })?;
     let len = out.len();
+    env.call.charge(len as u64);
     if size > 0 && str != 0 {
         text.push(0);
         env.write(0, &text)?;
@@ -40,12 +45,13 @@ pub(super) fn snprintf(env: &mut Env<'_, '_>) -> Answer {
 fn print_line(env: &mut Env<'_, '_>, format: &[u8], args: &[u64]) -> Answer {
     let mut text = Vec::new();
     let mut out = Out::new(&mut text, MAX_PRINTK);
+    env.call.charge(PRINT_COST + format.len() as u64);
     bprintf::print(&mut out, format, args, &Printing { core: env.core, memory: env.memory() })?;
     let len = out.len();
+    env.call.charge(len as u64);
     // The event's text is a C string: it ends at a NUL that `%c` printed.
     let end = text.iter().position(|it| *it == 0).unwrap_or(text.len());
     text.truncate(end);
-    env.charge_bytes(len as u64);
     let core = &mut *env.core;
     core.trace.push(TraceLine {
         cpu: core.now.cpu,
@@ -92,6 +98,6 @@ fn string(env: &mut Env<'_, '_>, index: usize) -> Result<Vec<u8>, Stop> {
             Err(fault) => return Err(Stop::Fault(skep_vm::HostFault::access(&env.name(index), fault))),
         }
     }
-    env.charge_bytes(text.len() as u64);
+    env.call.charge(text.len() as u64);
     Ok(text)
 }

@@ -98,6 +98,7 @@ fn integer(digits: &[u8], base: u64) -> Result<(u64, usize), Errno> {
 pub(super) fn strncmp(env: &mut Env<'_, '_>) -> Answer {
     let size = env.arg(1) as u32 as usize;
     let first = env.read(0, size)?;
+    env.call.charge(size as u64);
     for (addr, byte) in (env.arg(2)..).zip(first.iter().copied()) {
         let other = env.memory().load(addr, 1).map_err(|fault| {
             let name = env.name(2);
