@@ -208,10 +208,12 @@ impl Kernel {
             Context::Packet(packet) => {
                 let kind = PacketKind::of(prog_type).ok_or_else(|| misfit(&run.ctx, prog_type))?;
                 let area = self.area(prog_type, attach)?;
-                let frame = Frame::new(&self.memory, kind, packet, area).map_err(|error| match error {
-                    FrameError::BadInput(text) => RunError::BadInput(text),
-                    FrameError::NoMemory(error) => no_memory(error),
-                })?;
+                let frame = Frame::new(&self.memory, kind, packet, area, &mut self.room).map_err(
+                    |error| match error {
+                        FrameError::BadInput(text) => RunError::BadInput(text),
+                        FrameError::NoMemory(error) => no_memory(error),
+                    },
+                )?;
                 self.core.now.ctx = area;
                 self.core.now.frame = Some(frame);
             }
@@ -266,8 +268,8 @@ impl Kernel {
         if let Some((area, _)) = prepared.plain {
             area.free(&self.memory);
         }
-        if let Some(frame) = self.core.now.frame.take() {
-            frame.free(&self.memory);
+        if let (Some(_), Some(room)) = (self.core.now.frame.take(), &self.room) {
+            room.close(&self.memory);
         }
         self.core.now = Invocation::default();
         self.core.objects.release(id);

@@ -11,7 +11,7 @@ mod xdp;
 
 pub(crate) use area::Area;
 pub use packet::PacketCtx;
-pub(crate) use packet::{ETH_HLEN, Frame, FrameError, MAX_META, PacketKind};
+pub(crate) use packet::{ETH_HLEN, Frame, FrameError, MAX_META, PacketKind, Room};
 pub use regs::PtRegs;
 pub(crate) use xdp::{FRAME_HEADER, TAILROOM};
 

@@ -125,12 +125,13 @@ impl From<NoMemory> for FrameError {
 pub(crate) const ETH_HLEN: u64 = 14;
 
 impl Frame {
-    /// Makes room for a packet, and puts it and its context there.
+    /// Puts a packet and its context into memory: into `room`, where an earlier packet was, if it fits there.
     pub(crate) fn new(
         memory: &Memory,
         kind: PacketKind,
         packet: &PacketCtx,
         ctx: Area,
+        room: &mut Option<Room>,
     ) -> Result<Frame, FrameError> {
         let len = packet.data.len() as u64;
         if len < ETH_HLEN {
@@ -145,17 +146,20 @@ impl Frame {
         }
         let size = match kind {
             PacketKind::Xdp => xdp::frame_size(len),
-            PacketKind::Skb { .. } => skb::HEADROOM + len + skb::TAILROOM,
+            PacketKind::Skb { .. } => skb::frame_size(len),
         };
-        let origin = Origin::new(ObjectKind::Packet, "packet");
-        let hard_start = memory.alloc(Arena::Packet, size as usize, 64, Rights::RW, origin)?;
-        let hard_end = hard_start + size;
-        Ok(Frame::place(memory, kind, packet, ctx, hard_start..hard_end))
+        if let Some(old) = room.take_if(|it| it.size < size) {
+            memory.free(old.start);
+        }
+        let room = match room {
+            Some(room) => *room,
+            None => *room.insert(Room::new(memory, size)?),
+        };
+        Ok(Frame::place(memory, kind, packet, ctx, room.start..room.start + size))
     }
 
     /// Puts the same packet back to where it was at first, as if no program had seen it.
     pub(crate) fn reset(self, memory: &Memory, packet: &PacketCtx) -> Frame {
-        let _ = memory.fill(self.hard_start, (self.hard_end - self.hard_start) as usize, 0);
         Frame::place(memory, self.kind, packet, self.ctx, self.hard_start..self.hard_end)
     }
 
@@ -187,6 +191,7 @@ impl Frame {
             network: mac + ETH_HLEN,
         };
         // All of it lies between the hard limits.
+        let _ = memory.fill(hard.start, (hard.end - hard.start) as usize, 0);
         let _ = memory.poke(mac, &packet.data);
         let _ = memory.poke(frame.data_meta, &packet.meta);
         frame.expose(memory);
@@ -231,10 +236,25 @@ impl Frame {
         };
         (copy(self.data_meta, self.data), copy(self.data, self.data_end))
     }
+}
 
-    /// Gives the packet back; its context stays.
-    pub(crate) fn free(self, memory: &Memory) {
-        memory.free(self.hard_start);
+/// Memory for one packet at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    start: u64,
+    size: u64,
+}
+
+impl Room {
+    fn new(memory: &Memory, size: u64) -> Result<Room, NoMemory> {
+        let origin = Origin::new(ObjectKind::Packet, "packet");
+        let start = memory.alloc(Arena::Packet, size as usize, 64, Rights::RW, origin)?;
+        Ok(Room { start, size })
+    }
+
+    /// Takes the packet away: until the next one, there is nothing here that a program may touch.
+    pub(crate) fn close(&self, memory: &Memory) {
+        memory.set_extent(self.start, self.start, 0);
     }
 }
 

@@ -7,7 +7,11 @@ use skep_memory::Memory;
 /// Bytes before the packet, for helpers that grow it.
 pub(super) const HEADROOM: u64 = 256;
 /// Bytes behind the packet, for helpers that grow it.
-pub(super) const TAILROOM: u64 = 320;
+const TAILROOM: u64 = 320;
+/// How large a buffer is: a page, or more for a packet that needs it.
+pub(super) fn frame_size(len: u64) -> u64 {
+    (HEADROOM + len + TAILROOM).next_multiple_of(64).max(4096)
+}
 
 /// `PACKET_HOST`, `PACKET_MULTICAST`, `PACKET_OTHERHOST`.
 const HOST: u64 = 0;
