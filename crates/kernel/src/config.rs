@@ -106,6 +106,8 @@ pub struct Task {
     pub gid: u32,
     /// The command name, padded with NULs; the last byte is one (`TASK_COMM_LEN`).
     pub comm: [u8; 16],
+    /// The ids of the task's cgroups (version 2), from the root's to its own.
+    pub cgroups: Vec<u64>,
 }
 
 impl Default for Task {
@@ -115,12 +117,12 @@ impl Default for Task {
 }
 
 impl Task {
-    /// A task of root's. Of `comm`, the first 15 bytes count.
+    /// A task of root's, in the root cgroup. Of `comm`, the first 15 bytes count.
     pub fn new(pid: u32, tgid: u32, comm: &str) -> Task {
         let mut bytes = [0; 16];
         let len = comm.len().min(15);
         bytes[..len].copy_from_slice(&comm.as_bytes()[..len]);
-        Task { pid, tgid, uid: 0, gid: 0, comm: bytes }
+        Task { pid, tgid, uid: 0, gid: 0, comm: bytes, cgroups: vec![1] }
     }
 
     /// The command name as text, without its padding; bytes that are not UTF-8 show as replacement characters.

@@ -1,6 +1,7 @@
 //! The state of a machine, but for its memory: what helpers change.
 
 use crate::config::{Clock, Config, Task};
+use crate::context::Room;
 use crate::files::{Fd, Files};
 use crate::invocation::Invocation;
 use crate::object::{Object, Objects};
@@ -33,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) trace: TraceLog,
     /// Ids that perf events were given so far.
     pub(crate) perf_ids: u64,
+    /// Where packets are put.
+    pub(crate) room: Option<Room>,
     /// What is running.
     pub(crate) now: Invocation,
 }
@@ -53,6 +56,7 @@ impl Core {
             user: UserMemory::default(),
             trace: TraceLog::default(),
             perf_ids: 0,
+            room: None,
             now: Invocation::default(),
         }
     }

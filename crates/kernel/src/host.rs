@@ -65,21 +65,48 @@ impl Core {
         Site { prog: call.program().tag() as u32, insn: call.slot() as u32 }
     }
 
+    /// An instruction in words: `instruction 8 of my_prog`.
+    pub(crate) fn place(&self, site: Site) -> String {
+        match self.objects.prog(ObjRef(site.prog)) {
+            Some(prog) => format!("instruction {} of {}", site.insn, prog.info.name),
+            None => format!("instruction {} of a program that is gone", site.insn),
+        }
+    }
+
     /// Says what stopped a machine.
     pub(crate) fn report(&self, trap: &Trap, machine: &Machine) -> Report {
-        let info = self.objects.prog(ObjRef(trap.program.tag() as u32)).map(|it| &it.info);
+        let site = Site { prog: trap.program.tag() as u32, insn: trap.slot as u32 };
         let insn = trap.program.op(trap.slot).map(ToString::to_string);
+        let object = object_of(&trap.kind);
+        // Memory knows programs by their numbers alone.
+        let sites = object.iter().flat_map(|it| [it.allocated, it.freed]).flatten();
+        let message =
+            sites.fold(trap.kind.to_string(), |it, site| it.replace(&site.to_string(), &self.place(site)));
         Report {
             class: class_of(&trap.kind),
-            program: info.map_or_else(String::new, |it| it.name.clone()),
-            slot: trap.slot,
             insn: insn.unwrap_or_default(),
-            function: info.and_then(|it| it.func_at(trap.slot)).map(|it| it.name.to_string()),
-            line: info.and_then(|it| it.line_at(trap.slot)).cloned(),
-            regs: *machine.regs(),
             depth: trap.depth,
-            message: trap.kind.to_string(),
-            object: object_of(&trap.kind),
+            object,
+            ..self.report_at(site, machine, &message)
+        }
+    }
+
+    /// Says what is wrong with an instruction that was executed.
+    pub(crate) fn report_at(&self, site: Site, machine: &Machine, message: &str) -> Report {
+        let prog = self.objects.prog(ObjRef(site.prog));
+        let (info, slot) = (prog.map(|it| &it.info), site.insn as usize);
+        let insn = prog.and_then(|it| it.program.op(slot)).map(ToString::to_string);
+        Report {
+            class: Class::ProgramFault,
+            program: info.map_or_else(String::new, |it| it.name.clone()),
+            slot,
+            insn: insn.unwrap_or_default(),
+            function: info.and_then(|it| it.func_at(slot)).map(|it| it.name.to_string()),
+            line: info.and_then(|it| it.line_at(slot)).cloned(),
+            regs: *machine.regs(),
+            depth: machine.depth(),
+            message: message.to_owned(),
+            object: None,
         }
     }
 }

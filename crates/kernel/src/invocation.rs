@@ -2,6 +2,7 @@
 
 use crate::context::{Area, Frame};
 use skep_abi::ProgType;
+use skep_memory::Site;
 
 /// Where the packet of an XDP or traffic control program is to go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,8 +33,19 @@ pub(crate) struct Invocation {
     pub(crate) cookie: u64,
     /// Where the packet is to go.
     pub(crate) redirect: Option<Redirect>,
+    /// The `bpf_spin_lock` that is held.
+    pub(crate) held: Option<Held>,
     /// Keys that callbacks of `bpf_for_each_map_elem` look at, to be freed: one for each walk under way.
     pub(crate) scratch: Vec<u64>,
+}
+
+/// A lock that a program took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Held {
+    /// Where it is.
+    pub(crate) addr: u64,
+    /// Where it was taken.
+    pub(crate) site: Site,
 }
 
 /// The registers that a kprobe found, as far as samples show them.

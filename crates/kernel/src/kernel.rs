@@ -1,7 +1,7 @@
 //! One simulated machine.
 
 use crate::config::{Clock, Config, Task};
-use crate::context::{Area, Room};
+use crate::context::Area;
 use crate::core::Core;
 use crate::files::Fd;
 use crate::object::Object;
@@ -38,8 +38,6 @@ pub struct Kernel {
     pub(crate) stacks: Vec<Option<Stack>>,
     /// Context structs that were made, by their layout.
     pub(crate) areas: Vec<(&'static skep_abi::ctx::Context, Area)>,
-    /// Where packets are put.
-    pub(crate) room: Option<Room>,
 }
 
 impl Kernel {
@@ -60,7 +58,6 @@ impl Kernel {
             verifier: Box::new(NotVerified),
             stacks,
             areas: Vec::new(),
-            room: None,
         })
     }
 

@@ -154,10 +154,20 @@ impl Kernel {
             None => machine.run(&self.memory, &mut self.core),
         };
         self.core.free_scratch(&self.memory);
-        match exit {
-            Exit::Return(_) => Ok(machine),
-            Exit::Fault(trap) => Err(RunError::Fault(Box::new(self.core.report(&trap, &machine)))),
+        let held = self.core.now.held.take();
+        if let Some(held) = held {
+            let _ = self.memory.poke_u32(held.addr, 0);
         }
+        let report = match (exit, held) {
+            (Exit::Return(_), None) => return Ok(machine),
+            (Exit::Return(_), Some(held)) => self.core.report_at(
+                held.site,
+                &machine,
+                "bpf_spin_unlock is missing: this lock is still held when the program ends",
+            ),
+            (Exit::Fault(trap), _) => self.core.report(&trap, &machine),
+        };
+        Err(RunError::Fault(Box::new(report)))
     }
 
     fn ran(&self, machine: &Machine, info: &ProgInfo) -> Ran {
@@ -208,12 +218,13 @@ impl Kernel {
             Context::Packet(packet) => {
                 let kind = PacketKind::of(prog_type).ok_or_else(|| misfit(&run.ctx, prog_type))?;
                 let area = self.area(prog_type, attach)?;
-                let frame = Frame::new(&self.memory, kind, packet, area, &mut self.room).map_err(
-                    |error| match error {
-                        FrameError::BadInput(text) => RunError::BadInput(text),
-                        FrameError::NoMemory(error) => no_memory(error),
-                    },
-                )?;
+                let frame =
+                    Frame::new(&self.memory, kind, packet, area, &mut self.core.room).map_err(|error| {
+                        match error {
+                            FrameError::BadInput(text) => RunError::BadInput(text),
+                            FrameError::NoMemory(error) => no_memory(error),
+                        }
+                    })?;
                 self.core.now.ctx = area;
                 self.core.now.frame = Some(frame);
             }
@@ -260,6 +271,7 @@ impl Kernel {
             area.fill(&self.memory, bytes);
         }
         if let (Some(frame), Context::Packet(packet)) = (self.core.now.frame, &run.ctx) {
+            // A packet that outgrew its place has moved, and has more room now.
             self.core.now.frame = Some(frame.reset(&self.memory, packet));
         }
     }
@@ -268,7 +280,7 @@ impl Kernel {
         if let Some((area, _)) = prepared.plain {
             area.free(&self.memory);
         }
-        if let (Some(_), Some(room)) = (self.core.now.frame.take(), &self.room) {
+        if let (Some(_), Some(room)) = (self.core.now.frame.take(), &self.core.room) {
             room.close(&self.memory);
         }
         self.core.now = Invocation::default();

@@ -53,6 +53,13 @@ impl Area {
         let _ = memory.poke(self.addr + field.offset as u64, &bytes[..field.size().min(8)]);
     }
 
+    /// Reads a field of up to eight bytes.
+    pub(crate) fn get(&self, memory: &Memory, field: &Field) -> u64 {
+        let mut bytes = [0; 8];
+        let _ = memory.peek(self.addr + field.offset as u64, &mut bytes[..field.size().min(8)]);
+        u64::from_le_bytes(bytes)
+    }
+
     /// Reads all of it.
     pub(crate) fn bytes(&self, memory: &Memory) -> Vec<u8> {
         let mut bytes = vec![0; self.len];

@@ -105,6 +105,8 @@ pub(crate) struct Frame {
     /// The Ethernet header, and what follows it.
     pub(crate) mac: u64,
     pub(crate) network: u64,
+    /// Another header was put around the packet (`skb->encapsulation`).
+    pub(crate) encapsulated: bool,
 }
 
 /// Why there is no frame.
@@ -189,6 +191,7 @@ impl Frame {
             data_end: mac + packet.data.len() as u64,
             mac,
             network: mac + ETH_HLEN,
+            encapsulated: false,
         };
         // All of it lies between the hard limits.
         let _ = memory.fill(hard.start, (hard.end - hard.start) as usize, 0);
@@ -200,6 +203,38 @@ impl Frame {
             PacketKind::Skb { .. } => skb::fill(memory, &frame, packet),
         }
         frame
+    }
+
+    /// The same packet with at least so much room before and behind it: where it is, or elsewhere, as the kernel
+    /// reallocates a buffer. Then nothing is left where it was.
+    pub(crate) fn with_room(
+        self,
+        memory: &Memory,
+        head: u64,
+        tail: u64,
+        room: &mut Option<Room>,
+    ) -> Result<Frame, NoMemory> {
+        if self.data_meta - self.hard_start >= head && self.hard_end - self.data_end >= tail {
+            return Ok(self);
+        }
+        let used = self.data_end - self.data_meta;
+        let larger = Room::new(memory, (head + used + tail).next_multiple_of(64) + skb::HEADROOM)?;
+        // Both are allocated, and as long as this.
+        let _ = memory.copy(larger.start + head, self.data_meta, used as usize);
+        if let Some(old) = room.replace(larger) {
+            memory.free(old.start);
+        }
+        let moved = |addr: u64| larger.start + head + addr.wrapping_sub(self.data_meta);
+        Ok(Frame {
+            hard_start: larger.start,
+            hard_end: larger.start + larger.size,
+            data_meta: moved(self.data_meta),
+            data: moved(self.data),
+            data_end: moved(self.data_end),
+            mac: moved(self.mac),
+            network: moved(self.network),
+            ..self
+        })
     }
 
     /// Bytes of the packet.

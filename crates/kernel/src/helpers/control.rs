@@ -27,8 +27,9 @@ pub(super) fn tail_call(env: &mut Env<'_, '_>) -> Answer {
 
 /// `bpf_loop`: runs a callback a number of times, or until it returns something else than 0.
 ///
-/// The verifier puts instructions in the place of the call, which compare all 64 bits of the count
-/// (`inline_bpf_loop`, `kernel/bpf/verifier.c`), where the function itself (`kernel/bpf/bpf_iter.c`) sees 32.
+/// Where flags are 0 and the callback is always the same, which is how compilers call it, the verifier puts instructions
+/// in the place of the call (`inline_bpf_loop`, `kernel/bpf/verifier.c`). They compare all 64 bits of the count, where the
+/// function itself (`kernel/bpf/bpf_iter.c`) sees 32, and put their -E2BIG into the lower half of r0 alone.
 pub(super) fn loop_start(env: &mut Env<'_, '_>) -> Answer {
     let (count, func, ctx, flags) = (env.arg(0), env.arg(1), env.arg(2), env.arg(3));
     if flags != 0 {
@@ -36,7 +37,7 @@ pub(super) fn loop_start(env: &mut Env<'_, '_>) -> Answer {
     }
     match u32::try_from(count) {
         Ok(count) if count <= BPF_MAX_LOOPS => turn(0, count, func, ctx),
-        _ => Err(Errno::E2BIG.into()),
+        _ => ret(u64::from(Errno::E2BIG.neg() as u32)),
     }
 }
 

@@ -23,6 +23,12 @@ pub(super) fn diff(env: &mut Env<'_, '_>) -> Answer {
     ret(u64::from(csum::fold16(sum)))
 }
 
+/// `bpf_csum_update(skb, csum)`: there is no hardware checksum to update.
+pub(super) fn update(env: &mut Env<'_, '_>) -> Answer {
+    frame(env)?;
+    Err(Errno::ENOTSUPP.into())
+}
+
 /// `bpf_l3_csum_replace(skb, offset, from, to, flags)`.
 pub(super) fn l3_replace(env: &mut Env<'_, '_>) -> Answer {
     let flags = env.arg(4);

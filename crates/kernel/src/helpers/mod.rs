@@ -6,6 +6,7 @@
 mod control;
 mod csum;
 mod env;
+mod lock;
 mod map;
 mod misc;
 mod packet;
@@ -14,6 +15,7 @@ mod printk;
 mod probe;
 mod ring;
 mod skb;
+mod skb_resize;
 mod strings;
 mod task;
 mod time;
@@ -57,6 +59,9 @@ helpers! {
     map_lookup_percpu_elem => map::lookup_percpu_elem;
     for_each_map_elem => map::for_each_elem, then for_each_next;
 
+    spin_lock => lock::lock;
+    spin_unlock => lock::unlock;
+
     probe_read => probe::read;
     probe_read_str => probe::read_str;
     probe_read_user => probe::read_user;
@@ -76,10 +81,13 @@ helpers! {
     get_smp_processor_id => misc::get_smp_processor_id;
     get_numa_node_id => misc::get_numa_node_id;
     get_attach_cookie => misc::get_attach_cookie;
+    get_func_ip => misc::get_func_ip;
 
     get_current_pid_tgid => task::pid_tgid;
     get_current_uid_gid => task::uid_gid;
     get_current_comm => task::comm;
+    get_current_cgroup_id => task::cgroup_id;
+    get_current_ancestor_cgroup_id => task::ancestor_cgroup_id;
 
     trace_printk => printk::trace_printk;
     trace_vprintk => printk::trace_vprintk;
@@ -109,9 +117,17 @@ helpers! {
     skb_load_bytes_relative => skb::load_bytes_relative;
     skb_store_bytes => skb::store_bytes;
     skb_pull_data => skb::pull_data;
+    skb_change_tail => skb_resize::change_tail;
+    skb_change_head => skb_resize::change_head;
+    skb_adjust_room => skb_resize::adjust_room;
+    skb_change_type => skb::change_type;
+    set_hash => skb::set_hash;
+    set_hash_invalid => skb::set_hash_invalid;
+    get_socket_cookie => skb::get_socket_cookie;
     l3_csum_replace => csum::l3_replace;
     l4_csum_replace => csum::l4_replace;
     csum_diff => csum::diff;
+    csum_update => csum::update;
 
     strtol => strings::strtol;
     strtoul => strings::strtoul;

@@ -4,6 +4,7 @@
 use super::env::{Answer, Env, Stop, ret};
 use crate::context::{Frame, PacketKind};
 use skep_abi::Errno;
+use skep_abi::ctx::sk_buff;
 use skep_abi::flags::{BPF_F_INVALIDATE_HASH, BPF_F_RECOMPUTE_CSUM};
 
 /// `BPF_HDR_START_MAC` and `BPF_HDR_START_NET`.
@@ -60,7 +61,7 @@ pub(super) fn store_bytes(env: &mut Env<'_, '_>) -> Answer {
     let addr = frame.at(u64::from(offset), u64::from(len)).ok_or(Errno::EFAULT)?;
     env.memory().poke(addr, &bytes).map_err(|_| Errno::EFAULT)?;
     if flags & BPF_F_INVALIDATE_HASH != 0 {
-        frame.ctx.set(env.memory(), &skep_abi::ctx::sk_buff::hash, 0);
+        frame.ctx.set(env.memory(), &sk_buff::hash, 0);
     }
     ret(0)
 }
@@ -69,4 +70,36 @@ pub(super) fn store_bytes(env: &mut Env<'_, '_>) -> Answer {
 pub(super) fn pull_data(env: &mut Env<'_, '_>) -> Answer {
     let len = u64::from(env.arg(1) as u32);
     if len > frame(env)?.len() { Err(Errno::ENOMEM.into()) } else { ret(0) }
+}
+
+/// `bpf_skb_change_type(skb, type)`: among those for this host, for others, broadcast and multicast.
+pub(super) fn change_type(env: &mut Env<'_, '_>) -> Answer {
+    const OTHERHOST: u32 = 3;
+    let wanted = env.arg(1) as u32;
+    let frame = frame(env)?;
+    let now = frame.ctx.get(env.memory(), &sk_buff::pkt_type) as u32;
+    if now > OTHERHOST || wanted > OTHERHOST {
+        return Err(Errno::EINVAL.into());
+    }
+    frame.ctx.set(env.memory(), &sk_buff::pkt_type, u64::from(wanted));
+    ret(0)
+}
+
+/// `bpf_set_hash(skb, hash)`.
+pub(super) fn set_hash(env: &mut Env<'_, '_>) -> Answer {
+    let hash = u64::from(env.arg(1) as u32);
+    frame(env)?.ctx.set(env.memory(), &sk_buff::hash, hash);
+    ret(0)
+}
+
+/// `bpf_set_hash_invalid(skb)`.
+pub(super) fn set_hash_invalid(env: &mut Env<'_, '_>) -> Answer {
+    frame(env)?.ctx.set(env.memory(), &sk_buff::hash, 0);
+    ret(0)
+}
+
+/// `bpf_get_socket_cookie(skb)`: packets here belong to no socket.
+pub(super) fn get_socket_cookie(env: &mut Env<'_, '_>) -> Answer {
+    frame(env)?;
+    ret(0)
 }

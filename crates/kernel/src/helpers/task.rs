@@ -23,3 +23,14 @@ pub(super) fn comm(env: &mut Env<'_, '_>) -> Answer {
     env.write(0, &bytes)?;
     ret(0)
 }
+
+/// The cgroup's id.
+pub(super) fn cgroup_id(env: &mut Env<'_, '_>) -> Answer {
+    ret(env.core.task.cgroups.last().copied().unwrap_or(0))
+}
+
+/// The id of an ancestor of the cgroup, the root being level 0; 0 for a level that there is not.
+pub(super) fn ancestor_cgroup_id(env: &mut Env<'_, '_>) -> Answer {
+    let level = usize::try_from(env.arg(0) as i32).ok();
+    ret(level.and_then(|it| env.core.task.cgroups.get(it)).copied().unwrap_or(0))
+}

@@ -4,6 +4,7 @@ use crate::support::{asm, eval, fault, kernel, load, run, value, value_map, word
 use skep_abi::flags::{BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_NOEXIST};
 use skep_abi::{Errno, MapType, ProgType};
 use skep_kernel::{Class, Context, Fd, Kernel, MapSpec, ProgLoad, Run};
+use skep_maps::{SpecialField, SpecialKind};
 
 fn map(kernel: &mut Kernel, kind: MapType, entries: u32) -> Fd {
     kernel.map_create(&MapSpec::new(kind, 4, 8, entries).with_name("values")).unwrap()
@@ -227,4 +228,32 @@ fn maps_live_as_long_as_programs_use_them() {
 /// Has the kernel make what it makes once, such as a stack.
 fn run_nothing(kernel: &mut Kernel) {
     assert_eq!(eval(kernel, "r0 = 0\nexit"), 0);
+}
+
+/// A lock: one at a time, and none at the end.
+#[test]
+fn spin_locks() {
+    let mut kernel = kernel();
+    let mut spec = MapSpec::new(MapType::Array, 4, 16, 1).with_name("locked");
+    spec.special.push(SpecialField { kind: SpecialKind::SpinLock, offset: 0 });
+    let map = kernel.map_create(&spec).unwrap();
+    let with = |kernel: &mut Kernel, body: &str| {
+        let text = with_key(map, 0, 1) + &format!("r6 = r0\nr1 = r6\ncall 93\n{body}\nr0 = 0\nexit");
+        let prog = load(kernel, ProgType::SchedCls, &text);
+        kernel.run(prog, Run::default()).map(|it| it.r0).map_err(|error| error.to_string())
+    };
+    let inside = "r1 = 7\n*(u64 *)(r6 + 8) = r1\nr1 = r6\ncall 94";
+    assert_eq!(with(&mut kernel, inside), Ok(0));
+    assert_eq!(value(&kernel, map), [[0; 8], [7, 0, 0, 0, 0, 0, 0, 0]].concat(), "the lock is free again");
+    let twice = with(&mut kernel, "r1 = r6\ncall 93").unwrap_err();
+    assert!(twice.contains("bpf_spin_lock: the lock that instruction 8 of test took"), "{twice}");
+    let kept = with(&mut kernel, "").unwrap_err();
+    assert!(
+        kept.contains("bpf_spin_unlock is missing") && kept.contains("instruction 8: call 0x5d"),
+        "{kept}"
+    );
+    let free = with(&mut kernel, "r1 = r6\ncall 94\nr1 = r6\ncall 94").unwrap_err();
+    assert!(free.contains("is no lock that is held"), "{free}");
+    // What a fault or a forgetful program leaves is no obstacle to the next.
+    assert_eq!(with(&mut kernel, inside), Ok(0));
 }

@@ -224,3 +224,21 @@ fn runs_leave_nothing_behind() {
     }
     assert_eq!(counts[0], counts[2]);
 }
+
+/// A packet that outgrows its place moves; the old place is gone.
+#[test]
+fn a_packet_that_moves() {
+    let grow = "r6 = r1\nr7 = *(u32 *)(r1 + 76)\nr2 = 9000\nr3 = 0\ncall 38\nr8 = *(u32 *)(r6 + 76)\n";
+    let text = format!("{grow}r0 = *(u8 *)(r8 + 5)\nr1 = *(u32 *)(r6 + 0)\nr0 <<= 16\nr0 |= r1\nexit");
+    let ran = run_on(ProgType::SchedCls, &text, packet()).unwrap();
+    assert_eq!((ran.r0, ran.packet_out.as_ref().map(Vec::len)), (5 << 16 | 9000, Some(9000)));
+    let stale = run_on(ProgType::SchedCls, &format!("{grow}r0 = *(u8 *)(r7 + 5)\nexit"), packet());
+    assert_eq!(stale.unwrap_err().class(), Class::ProgramFault);
+    // Runs that are repeated start from the packet that was given.
+    let mut kernel = kernel();
+    let prog = load(&mut kernel, ProgType::SchedCls, &text);
+    for _ in 0..2 {
+        let ran = kernel.run(prog, Run { repeat: 3, ..Run::new(Context::Packet(packet())) }).unwrap();
+        assert_eq!(ran.r0, 5 << 16 | 9000);
+    }
+}

@@ -51,6 +51,9 @@ fn a_record_stops_at_its_size_and_ends_when_it_is_handed_over() {
     assert!(past.to_string().contains("ring buffer record \"events\" (8 bytes)"), "{past}");
     let after = fault(&mut kernel, &reserving(ring, 8, &format!("{SUBMIT}r0 = *(u64 *)(r6 + 0)")));
     assert_eq!(after.class(), Class::ProgramFault);
+    // Where it was reserved, and where it was handed over.
+    let text = after.to_string();
+    assert!(text.contains("instruction 4 of test") && text.contains("instruction 9 of test"), "{text}");
     let twice = fault(&mut kernel, &reserving(ring, 8, &format!("{SUBMIT}{SUBMIT}")));
     assert!(
         twice.to_string().contains("bpf_ringbuf_submit, argument 1")

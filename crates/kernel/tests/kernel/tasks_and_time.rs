@@ -16,6 +16,26 @@ fn the_current_task() {
 }
 
 #[test]
+fn cgroups() {
+    let task = Task { cgroups: vec![1, 40, 41], ..Task::new(1, 1, "x") };
+    let mut kernel = Kernel::new(Config { task, ..Config::default() }).unwrap();
+    assert_eq!(eval(&mut kernel, "call 80\nexit"), 41);
+    for (level, id) in [(0, 1), (1, 40), (2, 41), (3, 0), (-1, 0)] {
+        assert_eq!(eval(&mut kernel, &format!("r1 = {level}\ncall 123\nexit")), id, "level {level}");
+    }
+}
+
+#[test]
+fn the_probed_function() {
+    let mut kernel = kernel();
+    let prog = load(&mut kernel, ProgType::Kprobe, "call 173\nexit");
+    let regs = PtRegs { rip: 0xffff_ffff_8123_4560, ..PtRegs::call(&[]) };
+    assert_eq!(kernel.run(prog, Run::new(Context::Regs(regs))).unwrap().r0, 0xffff_ffff_8123_4560);
+    let error = kernel.run(prog, Run::new(Context::None)).unwrap_err();
+    assert_eq!(error.class(), skep_kernel::Class::NotEmulated);
+}
+
+#[test]
 fn the_command_name_is_cut_and_padded() {
     let mut kernel = Kernel::new(Config { task: Task::new(1, 1, "worker"), ..Config::default() }).unwrap();
     let out = value_map(&mut kernel, 20);
