@@ -1,9 +1,9 @@
 //! What a machine asks of this kernel.
 
 use crate::context::PacketKind;
-use crate::core::Core;
 use crate::helpers;
 use crate::report::{Class, Report};
+use crate::state::Core;
 use skep_isa::{Callee, Size};
 use skep_maps::ObjRef;
 use skep_memory::{Memory, ObjectInfo, Site};

@@ -2,11 +2,11 @@
 
 use crate::config::{Clock, Config, Task};
 use crate::context::Area;
-use crate::core::Core;
 use crate::files::Fd;
 use crate::object::Object;
 use crate::prog::{NotVerified, ProgInfo, Verify};
 use crate::report::Error;
+use crate::state::Core;
 use crate::trace::TraceLine;
 use skep_abi::{Errno, MapType};
 use skep_memory::{Memory, UserMemory};

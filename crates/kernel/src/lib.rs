@@ -46,7 +46,7 @@
 //! - `kernel`, `maps`, `prog`, `perf`: what user space does with fds: `bpf(2)` and `perf_event_open(2)`
 //! - `run`, `context`, `host`: one invocation of a program, and what it sees
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
-//! - `core`, `object`, `files`: the state of the machine
+//! - `state`, `object`, `files`: the state of the machine
 //!
 //! Architecture invariants: nothing here reads the host's clock, randomness, environment or files; helpers reach
 //! simulated memory through checked accesses alone; no program and no caller can make any of this panic.
@@ -54,7 +54,6 @@
 mod bprintf;
 mod config;
 mod context;
-mod core;
 mod csum;
 mod files;
 mod helpers;
@@ -70,6 +69,7 @@ mod raw;
 mod report;
 mod rng;
 mod run;
+mod state;
 mod trace;
 
 pub use config::{Clock, Config, Task};

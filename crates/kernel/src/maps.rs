@@ -213,7 +213,7 @@ pub(crate) fn owner_of(prog: &Prog) -> Owner {
     }
 }
 
-impl crate::core::Core {
+impl crate::state::Core {
     /// Has a program go with a PROG_ARRAY, in it or through it; the first one decides which others can
     /// (`bpf_prog_map_compatible`, `kernel/bpf/core.c`).
     ///

@@ -1,7 +1,7 @@
 //! Which memory an address is in, and reading it without faulting (`mm/maccess.c`, `arch/x86/mm/maccess.c`).
 
 use crate::bprintf::{Source, StringAt};
-use crate::core::Core;
+use crate::state::Core;
 use skep_abi::Errno;
 use skep_memory::{Arena, Memory};
 

@@ -1,8 +1,8 @@
 //! What a helper has at hand: its arguments, memory, the machine's state.
 
 use crate::context::Frame;
-use crate::core::Core;
 use crate::object::{MapObject, from_handle};
+use crate::state::Core;
 use skep_abi::Errno;
 use skep_abi::helpers::Helper;
 use skep_maps::ObjRef;
@@ -94,6 +94,19 @@ impl<'c> Env<'_, 'c> {
 
     fn bad_access(&self, index: usize, fault: Fault) -> Stop {
         Stop::Fault(HostFault::access(&self.name(index), fault))
+    }
+
+    /// The key that an argument points to: short enough to cost nothing.
+    pub(super) fn key(&self, index: usize, len: usize) -> Result<Bytes, Stop> {
+        let mut bytes = Bytes { small: [0; 64], large: Vec::new(), len };
+        let into = if len <= bytes.small.len() {
+            &mut bytes.small[..len]
+        } else {
+            bytes.large.resize(len, 0);
+            &mut bytes.large[..]
+        };
+        self.memory().read(self.arg(index), into).map_err(|fault| self.bad_access(index, fault))?;
+        Ok(bytes)
     }
 
     /// The bytes that an argument points to.

@@ -2,8 +2,8 @@
 //! ever waited for; what is left are the rules of the verifier: one lock at a time, and none at the end.
 
 use super::env::{Answer, Env, ret};
-use crate::core::Core;
 use crate::invocation::Held;
+use crate::state::Core;
 use skep_vm::HostFault;
 
 /// `bpf_spin_lock(lock)`.

@@ -3,7 +3,7 @@
 use super::env::{Answer, Env, Stop, ret};
 use skep_abi::Errno;
 use skep_abi::helpers::func;
-use skep_maps::{Cursor, ObjRef, Side};
+use skep_maps::{Cursor, Cx, Displaced, Map, ObjRef, Side};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
 use skep_vm::{Continuation, HostFault, Outcome};
 
@@ -11,42 +11,46 @@ use skep_vm::{Continuation, HostFault, Outcome};
 const CHANGE_COST: u64 = 64;
 
 pub(super) fn lookup_elem(env: &mut Env<'_, '_>) -> Answer {
-    let key_size = env.map(0)?.1.map.spec().key_size as usize;
-    let key = env.read(1, key_size)?;
-    let cx = env.core.cx(env.memory());
-    ret(env.map(0)?.1.map.lookup_ptr(&cx, &key)?.unwrap_or(0))
+    let map = &env.map(0)?.1.map;
+    let key = env.key(1, map.spec().key_size as usize)?;
+    ret(map.lookup_ptr(&env.core.cx(env.memory()), &key)?.unwrap_or(0))
+}
+
+pub(super) fn lookup_percpu_elem(env: &mut Env<'_, '_>) -> Answer {
+    let map = &env.map(0)?.1.map;
+    let key = env.key(1, map.spec().key_size as usize)?;
+    ret(map.lookup_percpu(&env.core.cx(env.memory()), &key, env.arg(2) as u32)?.unwrap_or(0))
 }
 
 pub(super) fn update_elem(env: &mut Env<'_, '_>) -> Answer {
     let (id, object) = env.map(0)?;
     let (key_size, value_size) = (object.map.spec().key_size as usize, object.map.spec().value_size as usize);
-    let key = env.read(1, key_size)?;
+    let key = env.key(1, key_size)?;
     let value = env.read(2, value_size)?;
-    env.call.charge(CHANGE_COST);
-    let (cx, flags) = (env.core.cx(env.memory()), env.arg(3));
-    let object = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-    let displaced = object.map.update(&cx, &key, &value, flags, Side::Program)?;
-    env.core.drop_displaced(displaced);
-    ret(0)
+    let flags = env.arg(3);
+    change(env, id, |map, cx| map.update(cx, &key, &value, flags, Side::Program))
 }
 
 pub(super) fn delete_elem(env: &mut Env<'_, '_>) -> Answer {
     let (id, object) = env.map(0)?;
-    let key_size = object.map.spec().key_size as usize;
-    let key = env.read(1, key_size)?;
+    let key = env.key(1, object.map.spec().key_size as usize)?;
+    change(env, id, |map, cx| map.delete(cx, &key, Side::Program))
+}
+
+/// Runs an operation that may take something out of a map.
+fn change(
+    env: &mut Env<'_, '_>,
+    id: ObjRef,
+    run: impl FnOnce(&mut Map, &Cx<'_>) -> Result<Displaced, Errno>,
+) -> Answer {
     env.call.charge(CHANGE_COST);
     let cx = env.core.cx(env.memory());
     let object = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-    let displaced = object.map.delete(&cx, &key, Side::Program)?;
-    env.core.drop_displaced(displaced);
+    let displaced = run(&mut object.map, &cx)?;
+    if !displaced.is_empty() {
+        env.core.drop_displaced(displaced);
+    }
     ret(0)
-}
-
-pub(super) fn lookup_percpu_elem(env: &mut Env<'_, '_>) -> Answer {
-    let key_size = env.map(0)?.1.map.spec().key_size as usize;
-    let key = env.read(1, key_size)?;
-    let (cx, cpu) = (env.core.cx(env.memory()), env.arg(2) as u32);
-    ret(env.map(0)?.1.map.lookup_percpu(&cx, &key, cpu)?.unwrap_or(0))
 }
 
 /// `bpf_for_each_map_elem` (`kernel/bpf/arraymap.c`, `hashtab.c`): calls back with map, key, value and context, until
@@ -63,7 +67,7 @@ pub(super) fn for_each_elem(env: &mut Env<'_, '_>) -> Answer {
     env.call.charge(CHANGE_COST);
     // The callback's key lies in memory of its own: the element may go while the callback looks at it.
     let origin = Origin::new(ObjectKind::KernelObject, "key of bpf_for_each_map_elem")
-        .at(crate::core::Core::site(env.call));
+        .at(crate::state::Core::site(env.call));
     let key = env
         .memory()
         .alloc(Arena::Kernel, key_size, 8, Rights::RO, origin)

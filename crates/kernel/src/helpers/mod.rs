@@ -21,7 +21,7 @@ mod task;
 mod time;
 mod xdp;
 
-use crate::core::Core;
+use crate::state::Core;
 use env::{Answer, Env, Stop};
 use skep_abi::helpers::{Helper, func, helper};
 use skep_vm::{Call, Continuation, HostFault, Outcome};
@@ -44,12 +44,15 @@ macro_rules! helpers {
         /// Every helper that is emulated, by its id.
         static TABLE: [Option<Row>; skep_abi::helpers::HELPERS.len() + 1] = {
             let mut table = [None; skep_abi::helpers::HELPERS.len() + 1];
-            $( table[func::$id as usize] = Some(helpers!(@row $family $run $($then)?)); )*
+            $( table[func::$id as usize] = Some(Row {
+                run: $family::$run,
+                resume: helpers!(@resume $family $($then)?),
+            }); )*
             table
         };
     };
-    (@row $family:ident $run:ident) => { Row { run: $family::$run, resume: None } };
-    (@row $family:ident $run:ident $then:ident) => { Row { run: $family::$run, resume: Some($family::$then) } };
+    (@resume $family:ident) => { None };
+    (@resume $family:ident $then:ident) => { Some($family::$then) };
 }
 
 helpers! {
@@ -153,18 +156,21 @@ pub fn emulated_helpers() -> impl Iterator<Item = &'static Helper> {
     skep_abi::helpers::HELPERS.iter().filter(|it| is_emulated(it.id))
 }
 
-/// A helper's name in a sentence.
-pub(crate) fn describe(id: u32) -> String {
+/// What is wrong with calling a helper that is not emulated.
+pub(crate) fn missing(id: u32) -> String {
     match helper(id) {
-        Some(helper) => format!("helper bpf_{} ({id})", helper.name),
-        None => format!("helper {id}, which no kernel has,"),
+        Some(helper) => format!("helper bpf_{} ({id}) is not emulated", helper.name),
+        None => format!("there is no helper {id}"),
     }
 }
 
 /// Runs a helper.
 pub(crate) fn call(core: &mut Core, call: &mut Call<'_>, id: u32) -> Outcome {
-    let (Some(row), Some(helper)) = (row(id), helper(id)) else {
-        return Outcome::Fault(HostFault::not_emulated(format!("{} is not emulated", describe(id))));
+    let Some(helper) = helper(id) else {
+        return Outcome::Fault(HostFault::program(missing(id)));
+    };
+    let Some(row) = row(id) else {
+        return Outcome::Fault(HostFault::not_emulated(missing(id)));
     };
     call.charge(CALL_COST);
     outcome((row.run)(&mut Env { core, call, helper }))

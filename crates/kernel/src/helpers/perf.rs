@@ -8,6 +8,9 @@ use skep_abi::flags::{BPF_F_CTXLEN_MASK, BPF_F_CURRENT_CPU, BPF_F_INDEX_MASK};
 use skep_abi::{Errno, MapType};
 use skep_maps::ObjRef;
 
+/// What sending costs beside its bytes, in units of one instruction.
+const SEND_COST: u64 = 100;
+
 /// `bpf_perf_event_output(ctx, map, flags, data, size)`. Programs that see a packet may append the start of it, as
 /// many bytes as bits 32 to 51 of the flags say.
 pub(super) fn event_output(env: &mut Env<'_, '_>) -> Answer {
@@ -37,8 +40,10 @@ pub(super) fn event_output(env: &mut Env<'_, '_>) -> Answer {
     if !event.is_on(cpu, pid) {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    event.output(memory, &sender, [&data, &packet])?;
+    let sent = event.output(memory, &sender, [&data, &packet]);
+    env.call.charge(SEND_COST);
     env.charge_bytes((data.len() + packet.len()) as u64);
+    sent?;
     ret(0)
 }
 

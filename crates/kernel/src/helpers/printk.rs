@@ -5,6 +5,7 @@ use crate::bprintf::{self, MAX_ARGS, MAX_PRINTK, Out};
 use crate::probe::Printing;
 use crate::trace::TraceLine;
 use skep_abi::Errno;
+use skep_vm::HostFault;
 
 /// What printing costs beside its bytes, in units of one instruction: up to twelve arguments.
 const PRINT_COST: u64 = 64;
@@ -88,16 +89,20 @@ fn args(env: &mut Env<'_, '_>, data: usize, len: usize) -> Result<Vec<u64>, Stop
     Ok(bytes.chunks_exact(8).map(word).collect())
 }
 
-/// A string constant, which the verifier proves to end in a NUL.
+/// A string constant, which the verifier proves to end in a NUL. One that does not end while there is budget ends there:
+/// the program stops before it can tell.
 fn string(env: &mut Env<'_, '_>, index: usize) -> Result<Vec<u8>, Stop> {
     let mut text = Vec::new();
-    for addr in env.arg(index).. {
-        match env.memory().load(addr, 1) {
+    loop {
+        match env.memory().load(env.arg(index).wrapping_add(text.len() as u64), 1) {
             Ok(0) => break,
             Ok(byte) => text.push(byte as u8),
-            Err(fault) => return Err(Stop::Fault(skep_vm::HostFault::access(&env.name(index), fault))),
+            Err(fault) => return Err(Stop::Fault(HostFault::access(&env.name(index), fault))),
+        }
+        env.call.charge(1);
+        if text.len() % 4096 == 0 && env.call.budget_left() == 0 {
+            break;
         }
     }
-    env.call.charge(text.len() as u64);
     Ok(text)
 }

@@ -1,9 +1,12 @@
 //! Ring buffers (`kernel/bpf/ringbuf.c`).
 
 use super::env::{Answer, Env, Stop, ret};
-use crate::core::Core;
+use crate::state::Core;
 use skep_abi::Errno;
 use skep_maps::{ObjRef, RingBuffer};
+
+/// What making a record costs, or handing one over, in units of one instruction.
+const RECORD_COST: u64 = 100;
 
 /// The ring that an argument is.
 fn ring<'e>(env: &'e Env<'_, '_>, index: usize) -> Result<&'e RingBuffer, Stop> {
@@ -13,6 +16,7 @@ fn ring<'e>(env: &'e Env<'_, '_>, index: usize) -> Result<&'e RingBuffer, Stop> 
 /// `bpf_ringbuf_reserve(ringbuf, size, flags)`: NULL where there is no room.
 pub(super) fn reserve(env: &mut Env<'_, '_>) -> Answer {
     let site = Core::site(env.call);
+    env.call.charge(RECORD_COST);
     let record = ring(env, 0)?.reserve(env.memory(), env.arg(1), env.arg(2), Some(site));
     ret(record.unwrap_or(0))
 }
@@ -29,6 +33,7 @@ pub(super) fn discard(env: &mut Env<'_, '_>) -> Answer {
 
 fn commit(env: &mut Env<'_, '_>, discard: bool) -> Answer {
     let (addr, flags, site) = (env.arg(0), env.arg(1), Core::site(env.call));
+    env.call.charge(RECORD_COST);
     let id =
         ring_of(env.core, addr).ok_or_else(|| env.bad_arg(0, "is no ring buffer record that is reserved"))?;
     let memory = env.memory();
@@ -65,6 +70,7 @@ pub(super) fn output(env: &mut Env<'_, '_>) -> Answer {
     ring(env, 0)?;
     // A size that no record has is refused before the data is looked at; that saves reading it.
     let data = env.read(1, usize::try_from(env.arg(2)).unwrap_or(usize::MAX))?;
+    env.call.charge(2 * RECORD_COST);
     let wakes = ring(env, 0)?.output(env.memory(), &data, env.arg(3))?;
     wake(env.core, id, wakes);
     ret(0)

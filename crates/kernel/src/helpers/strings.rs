@@ -99,7 +99,8 @@ pub(super) fn strncmp(env: &mut Env<'_, '_>) -> Answer {
     let size = env.arg(1) as u32 as usize;
     let first = env.read(0, size)?;
     env.call.charge(size as u64);
-    for (addr, byte) in (env.arg(2)..).zip(first.iter().copied()) {
+    for (i, byte) in first.iter().copied().enumerate() {
+        let addr = env.arg(2).wrapping_add(i as u64);
         let other = env.memory().load(addr, 1).map_err(|fault| {
             let name = env.name(2);
             Stop::Fault(HostFault::access(&name, fault))

@@ -23,44 +23,40 @@ impl Kernel {
     ///
     /// # Errors
     /// What the kernel refuses, with its errno and, where it logs one, its sentence; see [`LoadError`].
-    pub fn prog_load(&mut self, load: ProgLoad) -> Result<Fd, LoadError> {
-        // The line is found after the fact, so that no check has to carry it.
-        let lines = load.lines.clone();
-        self.load(load).map_err(|mut error| {
+    pub fn prog_load(&mut self, mut load: ProgLoad) -> Result<Fd, LoadError> {
+        self.load(&mut load).map_err(|mut error| {
             let slot = error.slot;
-            error.line = slot.and_then(|slot| super::lines::at(&lines, slot, |it| it.slot)).cloned();
+            error.line = slot.and_then(|slot| super::lines::at(&load.lines, slot, |it| it.slot)).cloned();
             error
         })
     }
 
-    fn load(&mut self, load: ProgLoad) -> Result<Fd, LoadError> {
-        let attach = check::front(&load)?;
+    /// Loads a program, whose name, lines and functions are taken out of `load`.
+    fn load(&mut self, load: &mut ProgLoad) -> Result<Fd, LoadError> {
+        let attach = check::front(load)?;
         let core = &self.core;
-        let resolved = resolve::resolve(&load, &core.files, &core.objects, &core.cx(&self.memory))?;
-        let verdict = self.verify(&load, attach, &resolved)?;
+        let resolved = resolve::resolve(load, &core.files, &core.objects, &core.cx(&self.memory))?;
+        let verdict = self.verify(load, attach, &resolved)?;
         self.core.objects.room().map_err(|errno| LoadError::rejected(errno, None, "too many objects"))?;
         let text_base = self.core.text.take(resolved.insns.len()).ok_or_else(|| {
             LoadError::rejected(Errno::ENOMEM, None, "no room for function pointers of more programs")
         })?;
-        let info = Arc::new(info(load, attach, verdict, &resolved.insns));
         let program = Program::new(&resolved.insns, text_base).map_err(|error| {
             self.core.text.free(text_base);
             // The kernel has words for what is no instruction; where a program goes astray, the machine has better ones.
             let known = skep_isa::decode(&resolved.insns, error.slot).err().map(|it| it.kernel_message());
             LoadError::rejected(Errno::EINVAL, Some(error.slot), known.unwrap_or(error.message))
         })?;
-        let maps = resolved.maps.iter().map(|it| it.0).collect();
         // The tag is how traps and helpers know the program again.
         let tag = u64::from(self.core.objects.next_id().0);
-        let prog = Prog {
-            info,
+        self.adopt(Prog {
+            info: Arc::new(info(load, attach, verdict, &resolved.insns)),
             program: Arc::new(program.with_tag(tag)),
-            maps,
+            maps: resolved.maps.iter().map(|it| it.0).collect(),
             text_base,
             extended: false,
             memberships: 0,
-        };
-        self.adopt(prog)
+        })
     }
 
     fn verify(
@@ -119,7 +115,7 @@ impl Kernel {
     }
 }
 
-fn info(load: ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::Insn]) -> ProgInfo {
+fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::Insn]) -> ProgInfo {
     ProgInfo {
         prog_type: load.prog_type,
         expected_attach_type: attach,
@@ -127,9 +123,9 @@ fn info(load: ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::Insn])
         xdp_has_frags: load.flags & BPF_F_XDP_HAS_FRAGS != 0,
         sleepable: load.flags & BPF_F_SLEEPABLE != 0,
         warnings: warnings(insns),
-        name: load.name,
-        lines: load.lines,
-        funcs: load.funcs,
+        name: std::mem::take(&mut load.name),
+        lines: std::mem::take(&mut load.lines),
+        funcs: std::mem::take(&mut load.funcs),
         verdict,
     }
 }
@@ -141,11 +137,13 @@ fn warnings(insns: &[skep_isa::Insn]) -> Vec<String> {
     while slot < insns.len() {
         let Ok(op) = skep_isa::decode(insns, slot) else { break };
         let missing = match op {
-            Op::Call(Callee::Helper(id)) if !helpers::is_emulated(id) => Some(helpers::describe(id)),
-            Op::Call(Callee::Kfunc { btf_id, .. }) => Some(format!("kernel function with BTF id {btf_id}")),
+            Op::Call(Callee::Helper(id)) if !helpers::is_emulated(id) => Some(helpers::missing(id)),
+            Op::Call(Callee::Kfunc { btf_id, .. }) => {
+                Some(format!("the kernel function with BTF id {btf_id} is not emulated"))
+            }
             _ => None,
         };
-        warnings.extend(missing.map(|what| format!("instruction {slot}: {what} is not emulated")));
+        warnings.extend(missing.map(|what| format!("instruction {slot}: {what}")));
         slot += op.slots();
     }
     warnings

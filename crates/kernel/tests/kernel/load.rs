@@ -271,8 +271,8 @@ fn what_is_not_emulated_is_a_warning() {
     let prog = kernel.prog_load(raw_tp(insns)).unwrap();
     expect![[r#"
         instruction 2: helper bpf_get_current_task (35) is not emulated
-        instruction 3: helper 999, which no kernel has, is not emulated
-        instruction 4: kernel function with BTF id 7 is not emulated"#]]
+        instruction 3: there is no helper 999
+        instruction 4: the kernel function with BTF id 7 is not emulated"#]]
     .assert_eq(&kernel.prog_info(prog).unwrap().warnings.join("\n"));
     assert_eq!(kernel.run(prog, Run::default()).unwrap().r0, 0, "it is not executed");
 }

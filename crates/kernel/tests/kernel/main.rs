@@ -12,6 +12,7 @@ mod replay_probe_read;
 mod replay_programs;
 mod reports;
 mod rings;
+mod robust;
 mod support;
 mod tail_calls;
 mod tasks_and_time;

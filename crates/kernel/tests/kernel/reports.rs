@@ -57,7 +57,7 @@ fn a_helper_that_is_not_emulated() {
     .assert_eq(&error.to_string());
     let error = fault(&mut kernel(), "call 212\nexit");
     expect![[r#"
-        not emulated: helper 212, which no kernel has, is not emulated
+        program fault: there is no helper 212
           in test, instruction 0: call 0xd4"#]]
     .assert_eq(&error.to_string());
     let error = fault(&mut kernel(), ".hex 85 20 00 00 07 00 00 00\nexit");
