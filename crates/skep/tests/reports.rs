@@ -53,8 +53,26 @@ fn what_is_gone() {
 
 #[test]
 fn what_never_ends() {
-    check("infinite_loop", "spin", &[0; 64], "BUDGET", None);
-    check("infinite_loop", "zero_option", &[0; 64], "BUDGET", None);
+    // Where in its loop a program is stopped depends on the budget; the marked lines are the loop's first and last.
+    for program in ["spin", "zero_option"] {
+        let error = fault("infinite_loop", program, &[0; 64]);
+        let report = error.report().unwrap();
+        assert_eq!(report.class, Class::ProgramFault);
+        assert!(error.to_string().contains("budget"), "{error}");
+        let source = fixtures::source("infinite_loop");
+        let mark = format!("BUDGET: {program} ");
+        let marked: Vec<u32> = source
+            .lines()
+            .zip(1..)
+            .filter(|(line, _)| line.contains(&mark))
+            .map(|(_, number)| number)
+            .collect();
+        let line = report.line.as_ref().unwrap().line;
+        assert!(
+            (marked[0]..=marked[marked.len() - 1]).contains(&line),
+            "{program}: line {line}, loop {marked:?}"
+        );
+    }
     check("infinite_loop", "recursion", &[0; 64], "DEPTH", None);
 }
 
