@@ -3,15 +3,7 @@
 use serde_json::{Map, Number, Value as Json};
 use skep::btf::Value;
 
-/// Bytes as hex digits.
-pub fn hex_string(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
+pub use skep::hex as hex_string;
 
 /// A value as JSON: structures as objects, arrays as lists, `char` arrays as strings where they are text, names of
 /// enumerations as strings, numbers as numbers (as decimal strings where they do not fit 64 bits).

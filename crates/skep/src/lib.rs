@@ -37,6 +37,7 @@ pub use events::{Event, Events};
 pub use machine::Skep;
 pub use map::{Entry, Map};
 pub use program::Program;
+pub use render::hex;
 
 pub use bytemuck;
 pub use skep_abi as abi;

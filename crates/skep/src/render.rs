@@ -25,12 +25,18 @@ pub(crate) fn element<'a>(
 
 /// A value by its type, or bytes in hex.
 fn one(value: Option<&Value>, bytes: &[u8]) -> String {
-    match value {
-        Some(value) => value.to_string(),
-        None => bytes.iter().fold("hex:".to_owned(), |mut out, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "{byte:02x}");
-            out
-        }),
-    }
+    value.map_or_else(|| format!("hex:{}", hex(bytes)), Value::to_string)
+}
+
+/// Bytes as hex digits.
+///
+/// ```
+/// assert_eq!(skep::hex(&[0, 0x1f]), "001f");
+/// ```
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
