@@ -1,4 +1,6 @@
-//! What one simulated machine is like: its processors, clock, randomness and current task.
+//! What one simulated machine is like: its processors, clock, randomness, types and current task.
+
+use crate::types::TargetBtf;
 
 /// How to make a [`Kernel`](crate::Kernel). Nothing here is read from the host: two kernels made from equal values
 /// behave alike to the last bit.
@@ -22,6 +24,9 @@ pub struct Config {
     /// The budget of a run that names none: taken jumps, calls, returns and the helpers' charges. Unlimited budgets
     /// do not exist for code that no verifier has seen.
     pub budget: u64,
+    /// The types of the kernel that it simulates. Without, there are no kernel objects, and programs that are attached
+    /// by BTF id cannot be loaded.
+    pub btf: Option<TargetBtf>,
 }
 
 impl Config {
@@ -30,7 +35,7 @@ impl Config {
 }
 
 impl Default for Config {
-    /// Four processors, seed 0, a clock that starts at one second, and task 1000 `"skep"` of user 1000.
+    /// Four processors, seed 0, a clock that starts at one second, task 1000 `"skep"` of user 1000, and no types.
     fn default() -> Self {
         Config {
             cpus: 4,
@@ -38,6 +43,7 @@ impl Default for Config {
             clock: Clock::default(),
             task: Task::default(),
             budget: skep_vm::DEFAULT_BUDGET,
+            btf: None,
         }
     }
 }

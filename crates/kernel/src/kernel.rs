@@ -8,6 +8,7 @@ use crate::prog::{NotVerified, ProgInfo, Verify};
 use crate::report::Error;
 use crate::state::Core;
 use crate::trace::TraceLine;
+use crate::types::TargetBtf;
 use skep_abi::{Errno, MapType};
 use skep_memory::{Memory, UserMemory};
 use skep_vm::Stack;
@@ -59,6 +60,11 @@ impl Kernel {
             stacks,
             areas: Vec::new(),
         })
+    }
+
+    /// The types of the kernel that this machine simulates, if it has any.
+    pub fn btf(&self) -> Option<&TargetBtf> {
+        self.core.btf.as_ref()
     }
 
     /// Has programs looked at by this verifier from now on.

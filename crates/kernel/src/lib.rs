@@ -71,6 +71,7 @@ mod rng;
 mod run;
 mod state;
 mod trace;
+mod types;
 
 pub use config::{Clock, Config, Task};
 pub use context::{Context, PacketCtx, PtRegs};
@@ -87,3 +88,4 @@ pub use report::{Class, Error, LoadError, Report, RunError};
 pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
 pub use trace::TraceLine;
+pub use types::TargetBtf;

@@ -8,6 +8,7 @@ use crate::object::{Object, Objects};
 use crate::prog::TextMap;
 use crate::rng::{Rng, mix};
 use crate::trace::TraceLog;
+use crate::types::TargetBtf;
 
 use skep_abi::Errno;
 use skep_maps::{Cx, Displaced, ObjRef};
@@ -23,6 +24,8 @@ pub(crate) struct Core {
     pub(crate) budget: u64,
     pub(crate) clock: Clock,
     pub(crate) task: Task,
+    /// The types of the simulated kernel.
+    pub(crate) btf: Option<TargetBtf>,
     /// What `bpf_get_prandom_u32` draws from, by CPU.
     pub(crate) prandom: Vec<Rng>,
     pub(crate) objects: Objects,
@@ -48,6 +51,7 @@ impl Core {
             budget: config.budget,
             clock: config.clock,
             task: config.task,
+            btf: config.btf,
             prandom: (0..config.cpus).map(|cpu| Rng::new(config.seed, cpu)).collect(),
             objects: Objects::default(),
             files: Files::default(),

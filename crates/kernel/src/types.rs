@@ -1,0 +1,35 @@
+//! The types of the simulated kernel: its BTF.
+
+use skep_btf::Btf;
+use std::fmt;
+use std::sync::Arc;
+
+/// The BTF of the kernel that a machine simulates: what CO-RE relocations, attach targets, typed externs and kernel
+/// objects are looked up in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TargetBtf {
+    /// Where it comes from, in a word for the output: `"bundled"`, `"host"`, a file's path.
+    pub origin: Arc<str>,
+    /// The kernel's own types.
+    pub vmlinux: Arc<Btf>,
+    /// Types of modules, by module name: split BTF on top of `vmlinux`.
+    pub modules: Vec<(Arc<str>, Arc<Btf>)>,
+}
+
+impl TargetBtf {
+    /// The types of a kernel without modules.
+    pub fn new(origin: impl Into<Arc<str>>, vmlinux: Arc<Btf>) -> TargetBtf {
+        TargetBtf { origin: origin.into(), vmlinux, modules: Vec::new() }
+    }
+}
+
+impl fmt::Debug for TargetBtf {
+    /// Its origin and size: thousands of types say nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TargetBtf")
+            .field("origin", &self.origin)
+            .field("types", &self.vmlinux.end_id())
+            .field("modules", &self.modules.len())
+            .finish()
+    }
+}
