@@ -11,6 +11,7 @@ use crate::machine::Machine;
 use crate::program::Program;
 use crate::stack::{MAX_FRAMES, Stack};
 use crate::step::Step;
+use crate::threaded::one_by_one;
 
 /// How often `may_goto` stays in its loop, for each entry of a function (`BPF_MAX_LOOPS`, include/linux/bpf.h; the
 /// verifier puts the counter into the frame, do_misc_fixups in kernel/bpf/verifier.c).
@@ -28,7 +29,7 @@ pub(crate) struct Active {
     /// The next instruction, as an index into the program's ops.
     pub(crate) pc: u32,
     /// How many frames the program stacked since it was started or tail-called, 1 in its entry function.
-    level: usize,
+    level: u32,
     /// Whether the frame's bytes are accessible: only functions that use r10 have any.
     pub(crate) opened: bool,
 }
@@ -44,13 +45,20 @@ impl Active {
 pub(crate) struct Caller {
     /// `None` if it is that of the frame above: only a tail call makes them differ.
     program: Option<Arc<Program>>,
+    awaits: Awaits,
+    frame: Suspended,
+}
+
+/// What it goes on with. The order keeps apart what is stored apart, see [`one_by_one`].
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Suspended {
+    saved: [u64; SAVED.end - SAVED.start],
     /// The call.
     pc: u32,
-    level: usize,
-    opened: bool,
     loops: u32,
-    saved: [u64; SAVED.end - SAVED.start],
-    awaits: Awaits,
+    level: u32,
+    opened: bool,
 }
 
 /// Who gets the result of the frame above.
@@ -65,46 +73,85 @@ pub(crate) enum Awaits {
 impl Machine {
     /// Opens the first frame. A machine that used the stack before and did not finish may have left frames open.
     pub(crate) fn enter(&mut self, memory: &Memory) -> Step {
-        self.stack.close_leftovers(memory);
         let opened = self.open_frame(memory, 0, &self.active.program, self.active.pc)?;
+        self.stack.close_leftovers(memory, usize::from(opened));
         self.point_at_frame(opened);
         Ok(())
     }
 
     /// Leaves the current function at its call and starts another of the same program at `pc`, in a new frame.
     pub(crate) fn push_frame(&mut self, memory: &Memory, pc: u32, awaits: Awaits) -> Step {
-        let Active { pc: call, level, opened, .. } = self.active;
-        if level >= MAX_FRAMES {
+        if self.active.level as usize >= MAX_FRAMES {
             return Err(Box::new(TrapKind::CallDepth));
         }
         let opens = self.open_frame(memory, self.callers.len() + 1, &self.active.program, pc)?;
-        let loops = std::mem::replace(&mut self.cpu.loops, MAX_LOOPS);
-        let mut saved = [0; SAVED.end - SAVED.start];
-        saved.copy_from_slice(&self.cpu.regs[SAVED]);
-        self.callers.push(Caller { program: None, pc: call, level, opened, loops, saved, awaits });
+        self.suspend(awaits);
         self.active.pc = pc;
-        self.active.level = level + 1;
         self.point_at_frame(opens);
         Ok(())
+    }
+
+    /// The same for a function that uses no frame, in the simple case; false if it is not that simple. `pc` is left at
+    /// the call.
+    #[inline(always)]
+    pub(crate) fn push_frameless(&mut self) -> bool {
+        let depth = self.callers.len();
+        let simple = !Stack::is_deep(depth + 1) && depth < self.callers.capacity();
+        if simple {
+            self.suspend(Awaits::Call);
+            self.point_at_frame(false);
+        }
+        simple
+    }
+
+    #[inline(always)]
+    fn suspend(&mut self, awaits: Awaits) {
+        let Active { pc, level, opened, .. } = self.active;
+        let loops = std::mem::replace(&mut self.cpu.loops, MAX_LOOPS);
+        let [_, _, _, _, _, _, saved @ .., _] = &self.cpu.regs;
+        let frame = Suspended { pc, level, loops, opened, saved: one_by_one(saved) };
+        self.callers.push(Caller { program: None, awaits, frame });
+        self.active.level = level + 1;
     }
 
     /// Goes back to the calling function, which stands at its call again. `None` in the entry function, whose frame
     /// stays.
     pub(crate) fn pop_frame(&mut self, memory: &Memory) -> Option<Awaits> {
-        let caller = self.callers.pop()?;
-        if self.active.opened {
-            self.stack.close(memory, self.callers.len() + 1);
+        if self.active.opened && !self.callers.is_empty() {
+            self.stack.close(memory, self.callers.len());
         }
+        let caller = self.callers.pop()?;
+        self.go_back(caller.frame);
         if let Some(program) = caller.program {
             self.active.program = program;
         }
-        self.active.pc = caller.pc;
-        self.active.level = caller.level;
-        self.point_at_frame(caller.opened);
-        self.cpu.loops = caller.loops;
-        self.cpu.regs[SAVED].copy_from_slice(&caller.saved);
-        self.clobber();
         Some(caller.awaits)
+    }
+
+    /// The same for a function without a frame that the same program called; false if it is another.
+    #[inline(always)]
+    pub(crate) fn pop_frameless(&mut self) -> bool {
+        if self.active.opened {
+            return false;
+        }
+        let Some(Caller { program: None, awaits: Awaits::Call, frame }) = self.callers.last() else {
+            return false;
+        };
+        let frame = Suspended { saved: one_by_one(&frame.saved), ..*frame };
+        // Nothing in it has to be dropped.
+        std::mem::forget(self.callers.pop());
+        self.go_back(frame);
+        true
+    }
+
+    #[inline(always)]
+    fn go_back(&mut self, frame: Suspended) {
+        self.active.pc = frame.pc;
+        self.active.level = frame.level;
+        self.point_at_frame(frame.opened);
+        self.cpu.loops = frame.loops;
+        self.cpu.regs[SAVED].copy_from_slice(&frame.saved);
+        self.clobber();
     }
 
     /// Starts another program in the place of the current function: r1 is the context, nothing else of it remains.
@@ -143,6 +190,7 @@ impl Machine {
         Ok(needed)
     }
 
+    #[inline(always)]
     fn point_at_frame(&mut self, opened: bool) {
         self.active.opened = opened;
         self.cpu.regs[Reg::FP.index()] = self.stack.top(self.callers.len());
@@ -154,6 +202,7 @@ impl Machine {
     }
 
     /// What a call leaves in r1 to r5.
+    #[inline(always)]
     pub(crate) fn clobber(&mut self) {
         self.cpu.regs[CLOBBERED].copy_from_slice(&self.poison.regs()[CLOBBERED]);
     }

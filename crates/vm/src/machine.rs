@@ -23,7 +23,9 @@ pub const DEFAULT_BUDGET: u64 = 100_000_000;
 /// It holds no pointer into its memory or host, which come with every call: it can be stopped between any two
 /// instructions, cloned (the memory is not) and resumed. Running it is the same as stepping it to the end.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Machine {
+    /// Comes first, so that handlers find registers where their machine begins.
     pub(crate) cpu: Cpu,
     pub(crate) active: Active,
     pub(crate) callers: Vec<Caller>,
@@ -50,7 +52,11 @@ impl Machine {
     /// A machine about to run the first instruction, with `args` in r1 to r5. What the program reads before writing
     /// it follows from `seed` ([`Poison`]). The budget is [`DEFAULT_BUDGET`].
     pub fn new(program: Arc<Program>, stack: Stack, args: [u64; 5], seed: u64) -> Machine {
-        let poison = Arc::new(Poison::new(seed));
+        Machine::with_poison(program, stack, args, Arc::new(Poison::new(seed)))
+    }
+
+    /// As [`Machine::new`], with what follows from the seed made before: for many short runs with one seed.
+    pub fn with_poison(program: Arc<Program>, stack: Stack, args: [u64; 5], poison: Arc<Poison>) -> Machine {
         let mut regs = *poison.regs();
         regs[1..6].copy_from_slice(&args);
         Machine {
@@ -67,19 +73,13 @@ impl Machine {
         }
     }
 
-    /// As [`Machine::new`], starting at the function that a function pointer of the program names: a timer's or a work
+    /// The same machine, about to run the function that a function pointer of the program names: a timer's or a work
     /// queue's callback. `None` if it names none.
-    pub fn at_function(
-        program: Arc<Program>,
-        func: u64,
-        stack: Stack,
-        args: [u64; 5],
-        seed: u64,
-    ) -> Option<Machine> {
-        let entry = program.function_slot(func).and_then(|slot| program.op_index(slot))?;
-        let mut machine = Machine::new(program, stack, args, seed);
-        machine.active.pc = entry;
-        Some(machine)
+    #[must_use]
+    pub fn starting_at(mut self, func: u64) -> Option<Machine> {
+        let program = &self.active.program;
+        self.active.pc = program.function_slot(func).and_then(|slot| program.op_index(slot))?;
+        Some(self)
     }
 
     /// Limits instructions plus charges, counted from the machine's first instruction; `None` is no limit.
@@ -141,7 +141,7 @@ impl Machine {
     }
 
     /// What registers and stack bytes hold before they are written.
-    pub fn poison(&self) -> &Poison {
+    pub fn poison(&self) -> &Arc<Poison> {
         &self.poison
     }
 

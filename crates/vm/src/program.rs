@@ -165,9 +165,11 @@ impl Program {
         }
         self.targets = targets.into();
         self.frames = flow::uses_frame(&self.ops, &self.targets);
-        let code = self.ops.iter().zip(&self.targets).enumerate();
-        self.code =
-            code.map(|(index, (op, to))| threaded::encode(op, *to as i32 - index as i32 - 1)).collect();
+        let ops = self.ops.iter().zip(&self.targets).enumerate();
+        let code = ops.map(|(index, (op, to))| {
+            threaded::encode(op, *to as i32 - index as i32 - 1, self.frames[*to as usize])
+        });
+        self.code = code.collect();
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::stack::FRAME_BYTES;
 #[derive(Clone, Debug)]
 pub struct Poison {
     regs: [u64; Reg::COUNT],
-    frame: Box<[u8; FRAME_BYTES]>,
+    frame: [u8; FRAME_BYTES],
 }
 
 impl Poison {
@@ -20,7 +20,7 @@ impl Poison {
         let mut state = seed;
         let mut next = || not_an_address(split_mix(&mut state));
         let regs = std::array::from_fn(|_| next());
-        let mut frame = Box::new([0; FRAME_BYTES]);
+        let mut frame = [0; FRAME_BYTES];
         for word in frame.as_chunks_mut::<8>().0 {
             *word = next().to_le_bytes();
         }

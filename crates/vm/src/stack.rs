@@ -68,9 +68,9 @@ impl Stack {
         index >= MAX_FRAMES - 1
     }
 
-    /// Closes what a machine left open that did not finish.
-    pub(crate) fn close_leftovers(self, memory: &Memory) {
-        for index in 0..FRAMES {
+    /// Closes what a machine left open from a frame on: one that did not finish.
+    pub(crate) fn close_leftovers(self, memory: &Memory, from: usize) {
+        for index in from..FRAMES {
             if is_accessible(memory, self.bottom(index)) {
                 self.close(memory, index);
             } else if Stack::is_deep(index) {

@@ -260,13 +260,8 @@ fn a_machine_can_start_at_a_callback() {
     let world = World::new();
     let program = program("r0 = 1\nexit\nr0 = r1\nr0 += r2\nexit");
     let start = |slot| {
-        Machine::at_function(
-            program.clone(),
-            program.function_address(slot),
-            world.stack,
-            [3, 4, 0, 0, 0],
-            SEED,
-        )
+        let machine = Machine::new(program.clone(), world.stack, [3, 4, 0, 0, 0], SEED);
+        machine.starting_at(program.function_address(slot))
     };
     let mut machine = start(2).expect("a function");
     assert_eq!(End::from(machine.run(&world.memory, &mut Helpers::default())), End::Return(7));

@@ -39,7 +39,9 @@ fn run(case: &Case, program: &Arc<Program>, way: Way) -> (End, Vec<u8>) {
 /// What is wrong, if something is.
 fn check(case: &Case) -> Result<(), String> {
     let program = match (Program::new(&case.insns, TEXT), &case.expect) {
-        (Err(error), Expect::Undecodable { slot, text }) if error.slot == *slot && error.message.contains(text) => {
+        (Err(error), Expect::Undecodable { slot, text })
+            if error.slot == *slot && error.message.contains(text) =>
+        {
             return Ok(());
         }
         (Err(error), _) => return Err(format!("refused: {error}")),

@@ -1,9 +1,9 @@
 //! The form of an instruction that handlers read.
 
-use skep_isa::{Imm64, Op};
+use skep_isa::{Callee, Imm64, Op};
 
 use super::handler::{Handler, Stop, handler};
-use super::{alu, jump, mem};
+use super::{alu, call, jump, mem};
 
 /// One instruction, 16 bytes: who executes it, and the operands where its handler looks for them.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,9 @@ impl Code {
     }
 }
 
-/// Translates an instruction. `distance` is how far a jump goes: from the next instruction, in instructions.
-pub(crate) fn encode(op: &Op, distance: i32) -> Code {
+/// Translates an instruction. `distance` is how far a jump or call goes: from the next instruction, in instructions;
+/// `frame` is whether the function called uses one.
+pub(crate) fn encode(op: &Op, distance: i32, frame: bool) -> Code {
     match *op {
         Op::Alu { op, width, dst, src } => alu::binary(op, width, dst, src),
         Op::End { kind, bits, dst } => alu::end(kind, bits, dst),
@@ -40,8 +41,8 @@ pub(crate) fn encode(op: &Op, distance: i32) -> Code {
         Op::Jump { .. } | Op::JumpLong { .. } => jump::always(distance),
         Op::Branch { op, width, dst, src, .. } => jump::branch(op, width, dst, src, distance),
         Op::MayGoto { .. } => jump::may_goto(distance),
-        Op::LoadImm64 { .. } | Op::LoadPacket { .. } | Op::Call(_) | Op::Exit | Op::AddrSpaceCast { .. } => {
-            Code::STOP
-        }
+        Op::Call(Callee::Local(_)) if !frame => call::call(distance),
+        Op::Exit => call::exit(),
+        Op::LoadImm64 { .. } | Op::LoadPacket { .. } | Op::Call(_) | Op::AddrSpaceCast { .. } => Code::STOP,
     }
 }

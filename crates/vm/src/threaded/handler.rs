@@ -1,9 +1,11 @@
 //! What every handler is made of.
 
 use skep_isa::Reg;
+use skep_memory::Window;
 
 use super::code::Code;
 use crate::frame::MAX_LOOPS;
+use crate::machine::Machine;
 
 /// The part of a machine that handlers change.
 #[derive(Clone, Debug)]
@@ -26,13 +28,13 @@ impl Cpu {
 
 /// A handler: six arguments, all in registers, so that handlers can follow each other without touching the stack.
 pub(super) type Handler =
-    unsafe extern "C" fn(*const Code, *mut Cpu, i64, *mut u8, *const u8, *const u8) -> *const Code;
+    unsafe extern "C" fn(*const Code, *mut Machine, i64, *mut u8, *const u8, *const u8) -> *const Code;
 
 /// The arguments of a handler.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub(super) op: *const Code,
-    pub(super) cpu: *mut Cpu,
+    pub(super) machine: *mut Machine,
     pub(super) fuel: i64,
     pub(super) data: *mut u8,
     pub(super) loads: *const u8,
@@ -44,8 +46,8 @@ pub(super) trait Exec {
     /// Does it, and says how to go on: by ending in [`At::next`], [`At::jump`] or [`At::stop`].
     ///
     /// # Safety
-    /// `at` is what a handler was given: `op` an instruction of this kind in the code of a program, `cpu` valid and
-    /// nobody else's, the rest the window of a live memory.
+    /// `at` is what a handler was given: `op` an instruction of this kind in the code of a program, `machine` one that
+    /// nobody else looks at and that runs this program, the rest the window of a live memory.
     unsafe fn exec(at: At) -> *const Code;
 }
 
@@ -55,14 +57,14 @@ pub(super) trait Exec {
 /// As for [`Exec::exec`].
 pub(super) unsafe extern "C" fn handler<E: Exec>(
     op: *const Code,
-    cpu: *mut Cpu,
+    machine: *mut Machine,
     fuel: i64,
     data: *mut u8,
     loads: *const u8,
     stores: *const u8,
 ) -> *const Code {
     // SAFETY: as of the caller.
-    unsafe { E::exec(At { op, cpu, fuel, data, loads, stores }) }
+    unsafe { E::exec(At { op, machine, fuel, data, loads, stores }) }
 }
 
 /// Anything that has to be stepped.
@@ -109,8 +111,8 @@ impl At {
     /// `index` is less than [`Reg::COUNT`], which `encode` sees to for all indices in a code.
     #[inline(always)]
     pub(super) unsafe fn reg(self, index: u8) -> u64 {
-        // SAFETY: the registers come first in a Cpu, and the index is one of them.
-        unsafe { self.cpu.cast::<u64>().add(usize::from(index)).read() }
+        // SAFETY: the registers come first in a machine, and the index is one of them.
+        unsafe { self.machine.cast::<u64>().add(usize::from(index)).read() }
     }
 
     /// # Safety
@@ -118,7 +120,7 @@ impl At {
     #[inline(always)]
     pub(super) unsafe fn set(self, index: u8, value: u64) {
         // SAFETY: as in `reg`.
-        unsafe { self.cpu.cast::<u64>().add(usize::from(index)).write(value) }
+        unsafe { self.machine.cast::<u64>().add(usize::from(index)).write(value) }
     }
 
     /// Goes on with the instruction `count` further on.
@@ -131,10 +133,9 @@ impl At {
     /// Goes on `distance` instructions from the next one.
     #[inline(always)]
     pub(super) unsafe fn jump<const BACK: bool>(self, distance: i64) -> *const Code {
-        let fuel = self.fuel.wrapping_add(distance);
-        // SAFETY: `encode` only makes distances to instructions of the same program.
-        let there = unsafe { At { op: self.op.offset(distance as isize + 1), fuel, ..self } };
-        if BACK && fuel < 0 {
+        // SAFETY: as of the caller.
+        let there = unsafe { self.moved(distance) };
+        if BACK && there.fuel < 0 {
             // SAFETY: as of the caller.
             return unsafe { there.stop() };
         }
@@ -142,14 +143,31 @@ impl At {
         unsafe { there.go() }
     }
 
+    /// Where a jump leads, before anything is done there.
     #[inline(always)]
-    unsafe fn go(self) -> *const Code {
+    pub(super) unsafe fn moved(self, distance: i64) -> At {
+        let fuel = self.fuel.wrapping_add(distance);
+        // SAFETY: `encode` only makes distances to instructions of the same program, and calls are returned to.
+        unsafe { At { op: self.op.offset(distance as isize + 1), fuel, ..self } }
+    }
+
+    /// The window of the memory.
+    #[inline(always)]
+    pub(super) fn window(self) -> Window {
+        Window { data: self.data, load_shadow: self.loads, store_shadow: self.stores }
+    }
+
+    /// Lets the instruction's handler go on.
+    #[inline(always)]
+    pub(super) unsafe fn go(self) -> *const Code {
         if cfg!(skep_threaded) {
             // SAFETY: `op` is an instruction with its own handler, and the other arguments are passed through.
-            unsafe { ((*self.op).handler)(self.op, self.cpu, self.fuel, self.data, self.loads, self.stores) }
+            unsafe {
+                ((*self.op).handler)(self.op, self.machine, self.fuel, self.data, self.loads, self.stores)
+            }
         } else {
             // SAFETY: as of the caller.
-            unsafe { (*self.cpu).fuel = self.fuel };
+            unsafe { (*self.machine).cpu.fuel = self.fuel };
             self.op
         }
     }
@@ -159,8 +177,8 @@ impl At {
     pub(super) unsafe fn stop(self) -> *const Code {
         // SAFETY: as of the caller.
         unsafe {
-            (*self.cpu).fuel = self.fuel;
-            (*self.cpu).stopped = true;
+            (*self.machine).cpu.fuel = self.fuel;
+            (*self.machine).cpu.stopped = true;
         }
         self.op
     }

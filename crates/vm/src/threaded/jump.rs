@@ -34,11 +34,11 @@ impl<const BACK: bool> Exec for MayGoto<BACK> {
     unsafe fn exec(at: At) -> *const Code {
         // SAFETY: as of the caller.
         unsafe {
-            let loops = (*at.cpu).loops;
+            let loops = (*at.machine).cpu.loops;
             if loops == 0 {
                 return at.jump::<BACK>(i64::from(at.imm()));
             }
-            (*at.cpu).loops = loops - 1;
+            (*at.machine).cpu.loops = loops - 1;
             at.next(1)
         }
     }

@@ -1,7 +1,6 @@
 //! Handlers of loads, stores and atomics. A refused access stops: stepping it makes the report.
 
 use skep_isa::{AtomicOp, Operand, Reg, Size};
-use skep_memory::Window;
 
 use super::code::Code;
 use super::handler::{At, Exec, Handler, handler};
@@ -22,11 +21,6 @@ unsafe fn allowed(shadow: *const u8, base: u64, addr: u64, size: usize) -> bool 
 }
 
 impl At {
-    #[inline(always)]
-    fn window(self) -> Window {
-        Window { data: self.data, load_shadow: self.loads, store_shadow: self.stores }
-    }
-
     /// # Safety
     /// As of [`Exec::exec`].
     #[inline(always)]

@@ -17,11 +17,13 @@
 )]
 
 mod alu;
+mod call;
 mod code;
 mod handler;
 mod jump;
 mod mem;
 
+pub(crate) use call::one_by_one;
 pub(crate) use code::{Code, encode};
 pub(crate) use handler::Cpu;
 
@@ -39,38 +41,55 @@ impl Machine {
     /// Runs up to an instruction that has to be stepped.
     pub(crate) fn run_threaded(&mut self, memory: &Memory) {
         let code = self.active.program.code();
-        let length = code.len() as i64;
+        let (base, length) = (code.as_ptr(), code.len() as u64);
         let entry = i64::from(self.active.pc);
-        let grant = self.budget_left().min(CHUNK + 2 * code.len() as u64) as i64;
-        let fuel = grant + entry - 2 * length;
-        if fuel < 0 || (self.active.opened && !is_accessible_frame(memory, self.reg(Reg::FP))) {
+        let grant = self.budget_left().min(CHUNK + 2 * length) as i64;
+        let fuel = grant + entry - 2 * length as i64;
+        let window = memory.window();
+        // SAFETY: the memory is borrowed, so alive, and not shared with other threads.
+        let ready = fuel >= 0 && unsafe { self.may_use_frame(window) };
+        if !ready {
             return;
         }
         self.cpu.fuel = fuel;
-        let start = &code[entry as usize];
-        // SAFETY: `start` lies in the code of a whole program, registers are the machine's own, and the memory is
-        // borrowed for the length of the call.
-        let stop = unsafe { trampoline(start, &mut self.cpu, memory.window()) };
-        // SAFETY: handlers only go to instructions of the same program.
-        let moved = unsafe { stop.offset_from(start) } as i64;
+        // SAFETY: `pc` is an instruction of the program, which stays the current one and so alive; the memory is
+        // borrowed, and the machine too.
+        let moved = unsafe {
+            let start = base.add(entry as usize);
+            trampoline(start, self, window).offset_from(start) as i64
+        };
         self.active.pc = (entry + moved) as u32;
         self.add_insns((moved - (self.cpu.fuel - fuel)) as u64);
     }
+
+    /// Whether the current frame is not opened or really accessible: a machine may be given another memory than before,
+    /// or its stack may have been freed. Loads and stores within an opened frame are not checked one by one.
+    ///
+    /// # Safety
+    /// The memory of the window is alive.
+    #[inline(always)]
+    unsafe fn may_use_frame(&self, window: Window) -> bool {
+        let top = self.reg(Reg::FP);
+        // SAFETY: as of the caller.
+        !self.active.opened
+            || unsafe {
+                allows(window, top.wrapping_sub(FRAME_BYTES as u64)) && allows(window, top.wrapping_sub(8))
+            }
+    }
 }
 
-/// Whether a frame that was opened is still accessible: a machine may be given another memory than before, or its stack
-/// may have been freed. Loads and stores within the frame are not checked one by one.
-fn is_accessible_frame(memory: &Memory, top: u64) -> bool {
-    [top.wrapping_sub(FRAME_BYTES as u64), top.wrapping_sub(8)]
-        .into_iter()
-        .all(|addr| is_accessible(memory, addr))
+/// # Safety
+/// The memory of the window is alive.
+#[inline(always)]
+unsafe fn allows(window: Window, addr: u64) -> bool {
+    // SAFETY: as of the caller.
+    unsafe { window.can_load(addr, 8) && window.can_store(addr, 8) }
 }
 
 /// Whether programs may load and store 8 bytes at an address. Unlike an access, a refusal makes no report.
 pub(crate) fn is_accessible(memory: &Memory, addr: u64) -> bool {
-    let window = memory.window();
     // SAFETY: the memory is borrowed, so alive, and not shared with other threads.
-    unsafe { window.can_load(addr, 8) && window.can_store(addr, 8) }
+    unsafe { allows(memory.window(), addr) }
 }
 
 /// Runs handlers until one stops; the answer is the instruction it stands before.
@@ -78,13 +97,13 @@ pub(crate) fn is_accessible(memory: &Memory, addr: u64) -> bool {
 /// # Safety
 /// `start` points into the code of one program, made by [`encode`], whose last instruction never falls through; the
 /// memory of the window is alive.
-unsafe fn trampoline(start: *const Code, cpu: &mut Cpu, window: Window) -> *const Code {
+unsafe fn trampoline(start: *const Code, machine: &mut Machine, window: Window) -> *const Code {
     let Window { data, load_shadow, store_shadow } = window;
-    cpu.stopped = false;
+    machine.cpu.stopped = false;
     let mut op = start;
-    while !cpu.stopped {
+    while !machine.cpu.stopped {
         // SAFETY: as of the caller; handlers return an instruction of the same program.
-        op = unsafe { ((*op).handler)(op, cpu, cpu.fuel, data, load_shadow, store_shadow) };
+        op = unsafe { ((*op).handler)(op, machine, machine.cpu.fuel, data, load_shadow, store_shadow) };
     }
     op
 }
