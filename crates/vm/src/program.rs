@@ -165,11 +165,7 @@ impl Program {
         }
         self.targets = targets.into();
         self.frames = flow::uses_frame(&self.ops, &self.targets);
-        let ops = self.ops.iter().zip(&self.targets).enumerate();
-        let code = ops.map(|(index, (op, to))| {
-            threaded::encode(op, *to as i32 - index as i32 - 1, self.frames[*to as usize])
-        });
-        self.code = code.collect();
+        self.code = threaded::translate(&self.ops, &self.targets, &self.frames);
         Ok(())
     }
 }

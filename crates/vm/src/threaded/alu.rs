@@ -3,22 +3,42 @@
 use skep_isa::{AluOp, End, Operand, Reg, Width};
 
 use super::code::Code;
-use super::handler::{At, Exec, Handler, handler};
+use super::handler::{At, Consume, Exec, Handler, Next, Produce, Then, handler};
 
 /// `dst = dst op src`.
-struct Alu<const OP: usize, const WIDE: bool, const IMM: bool>;
+pub(super) struct Alu<const OP: usize, const WIDE: bool, const IMM: bool>;
 
-impl<const OP: usize, const WIDE: bool, const IMM: bool> Exec for Alu<OP, WIDE, IMM> {
+impl<const OP: usize, const WIDE: bool, const IMM: bool> Alu<OP, WIDE, IMM> {
+    /// # Safety
+    /// As for [`Exec::exec`].
     #[inline(always)]
-    unsafe fn exec(at: At) -> *const Code {
+    unsafe fn eval(at: At, dst: u64) -> u64 {
         let op = const { AluOp::ALL[OP] };
         let width = const { if WIDE { Width::W64 } else { Width::W32 } };
         // SAFETY: as of the caller.
+        let src = unsafe { if IMM { i64::from(at.imm()) as u64 } else { at.src() } };
+        op.eval(width, dst, src)
+    }
+}
+
+impl<const OP: usize, const WIDE: bool, const IMM: bool> Produce for Alu<OP, WIDE, IMM> {
+    #[inline(always)]
+    unsafe fn produce(at: At) -> Option<u64> {
+        // SAFETY: as of the caller.
         unsafe {
-            let src = if IMM { i64::from(at.imm()) as u64 } else { at.src() };
-            let dst = if op.reads_dst() { at.dst() } else { 0 };
-            at.set_dst(op.eval(width, dst, src));
-            at.next(1)
+            let dst = if const { AluOp::ALL[OP].reads_dst() } { at.dst() } else { 0 };
+            Some(Self::eval(at, dst))
+        }
+    }
+}
+
+impl<const OP: usize, const WIDE: bool, const IMM: bool> Consume for Alu<OP, WIDE, IMM> {
+    #[inline(always)]
+    unsafe fn consume(at: At, value: u64) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe {
+            at.set_dst(Self::eval(at.second(), value));
+            at.next(2)
         }
     }
 }
@@ -27,10 +47,10 @@ type Row = [Handler; 4];
 
 const fn row<const OP: usize>() -> Row {
     [
-        handler::<Alu<OP, false, false>>,
-        handler::<Alu<OP, false, true>>,
-        handler::<Alu<OP, true, false>>,
-        handler::<Alu<OP, true, true>>,
+        handler::<Then<Alu<OP, false, false>, Next>>,
+        handler::<Then<Alu<OP, false, true>, Next>>,
+        handler::<Then<Alu<OP, true, false>, Next>>,
+        handler::<Then<Alu<OP, true, true>, Next>>,
     ]
 }
 

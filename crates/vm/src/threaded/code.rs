@@ -28,9 +28,26 @@ impl Code {
     }
 }
 
+/// Translates a program; `targets` are where jumps and calls go, `frames` whether a function that starts at an instruction
+/// uses a frame.
+pub(crate) fn translate(ops: &[Op], targets: &[u32], frames: &[bool]) -> Box<[Code]> {
+    let distance = |index: usize| targets[index] as i32 - index as i32 - 1;
+    let one = |(index, op)| encode(op, distance(index), frames[targets[index] as usize]);
+    #[cfg_attr(not(skep_threaded), expect(unused_mut, reason = "nothing is fused"))]
+    let mut code: Box<[Code]> = ops.iter().enumerate().map(one).collect();
+    // Without jumps from handler to handler there is nothing to save.
+    #[cfg(skep_threaded)]
+    for (index, pair) in ops.windows(2).enumerate() {
+        if let Some(handler) = super::fuse::fused(&pair[0], &pair[1], distance(index + 1)) {
+            code[index].handler = handler;
+        }
+    }
+    code
+}
+
 /// Translates an instruction. `distance` is how far a jump or call goes: from the next instruction, in instructions;
 /// `frame` is whether the function called uses one.
-pub(crate) fn encode(op: &Op, distance: i32, frame: bool) -> Code {
+fn encode(op: &Op, distance: i32, frame: bool) -> Code {
     match *op {
         Op::Alu { op, width, dst, src } => alu::binary(op, width, dst, src),
         Op::End { kind, bits, dst } => alu::end(kind, bits, dst),

@@ -1,5 +1,7 @@
 //! What every handler is made of.
 
+use std::marker::PhantomData;
+
 use skep_isa::Reg;
 use skep_memory::Window;
 
@@ -67,6 +69,54 @@ pub(super) unsafe extern "C" fn handler<E: Exec>(
     unsafe { E::exec(At { op, machine, fuel, data, loads, stores }) }
 }
 
+/// An instruction that computes a new value for the register it names first, and does nothing else.
+pub(super) trait Produce {
+    /// The value; `None` if the instruction has to be stepped.
+    ///
+    /// # Safety
+    /// As for [`Exec::exec`].
+    unsafe fn produce(at: At) -> Option<u64>;
+}
+
+/// What may follow a [`Produce`].
+pub(super) trait Consume {
+    /// Goes on from `at`, an instruction that produced `value`: puts it into the register, or what was made of it.
+    ///
+    /// # Safety
+    /// As for [`Exec::exec`].
+    unsafe fn consume(at: At, value: u64) -> *const Code;
+}
+
+/// A value, and what follows.
+pub(super) struct Then<A, B>(PhantomData<(A, B)>);
+
+impl<A: Produce, B: Consume> Exec for Then<A, B> {
+    #[inline(always)]
+    unsafe fn exec(at: At) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe {
+            match A::produce(at) {
+                Some(value) => B::consume(at, value),
+                None => at.stop(),
+            }
+        }
+    }
+}
+
+/// Nothing in particular follows.
+pub(super) struct Next;
+
+impl Consume for Next {
+    #[inline(always)]
+    unsafe fn consume(at: At, value: u64) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe {
+            at.set_dst(value);
+            at.next(1)
+        }
+    }
+}
+
 /// Anything that has to be stepped.
 pub(super) struct Stop;
 
@@ -121,6 +171,13 @@ impl At {
     pub(super) unsafe fn set(self, index: u8, value: u64) {
         // SAFETY: as in `reg`.
         unsafe { self.machine.cast::<u64>().add(usize::from(index)).write(value) }
+    }
+
+    /// The same, at the instruction behind.
+    #[inline(always)]
+    pub(super) unsafe fn second(self) -> At {
+        // SAFETY: no instruction that falls through is the last of its program.
+        At { op: unsafe { self.op.add(1) }, ..self }
     }
 
     /// Goes on with the instruction `count` further on.

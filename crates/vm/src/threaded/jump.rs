@@ -3,7 +3,7 @@
 use skep_isa::{JmpOp, Operand, Reg, Width};
 
 use super::code::Code;
-use super::handler::{At, Exec, Handler, handler};
+use super::handler::{At, Consume, Exec, Handler, handler};
 
 /// `goto` and `gotol`.
 struct Always<const BACK: bool>;
@@ -17,7 +17,7 @@ impl<const BACK: bool> Exec for Always<BACK> {
 }
 
 /// A jump is backward if it does not get past itself.
-const fn is_back(distance: i32) -> bool {
+pub(super) const fn is_back(distance: i32) -> bool {
     distance < 0
 }
 
@@ -50,19 +50,42 @@ pub(super) fn may_goto(distance: i32) -> Code {
 }
 
 /// `if dst op src goto`.
-struct Branch<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool>;
+pub(super) struct Branch<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool>;
 
 impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Exec
     for Branch<OP, WIDE, IMM, BACK>
 {
     #[inline(always)]
     unsafe fn exec(at: At) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe { Self::branch(at, at.dst()) }
+    }
+}
+
+impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Consume
+    for Branch<OP, WIDE, IMM, BACK>
+{
+    #[inline(always)]
+    unsafe fn consume(at: At, value: u64) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe {
+            at.set_dst(value);
+            Self::branch(at.second(), value)
+        }
+    }
+}
+
+impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Branch<OP, WIDE, IMM, BACK> {
+    /// # Safety
+    /// As for [`Exec::exec`].
+    #[inline(always)]
+    unsafe fn branch(at: At, dst: u64) -> *const Code {
         let op = const { JmpOp::ALL[OP] };
         let width = const { if WIDE { Width::W64 } else { Width::W32 } };
         // SAFETY: as of the caller.
         unsafe {
             let src = if IMM { i64::from(at.imm()) as u64 } else { at.src() };
-            if op.test(width, at.dst(), src) {
+            if op.test(width, dst, src) {
                 return at.jump::<BACK>(i64::from((*at.op).off));
             }
             at.next(1)

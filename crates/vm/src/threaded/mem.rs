@@ -3,7 +3,7 @@
 use skep_isa::{AtomicOp, Operand, Reg, Size};
 
 use super::code::Code;
-use super::handler::{At, Exec, Handler, handler};
+use super::handler::{At, Consume, Exec, Handler, Next, Produce, Then, handler};
 use crate::atomic::on_cell;
 use crate::stack::FRAME_BYTES;
 
@@ -40,32 +40,58 @@ const fn size_of<const SIZE: usize>() -> Size {
 }
 
 /// `dst = *(src + off)`.
-struct Load<const SIZE: usize, const SIGNED: bool, const CHECKED: bool>;
+pub(super) struct Load<const SIZE: usize, const SIGNED: bool, const CHECKED: bool>;
 
-impl<const SIZE: usize, const SIGNED: bool, const CHECKED: bool> Exec for Load<SIZE, SIGNED, CHECKED> {
+impl<const SIZE: usize, const SIGNED: bool, const CHECKED: bool> Load<SIZE, SIGNED, CHECKED> {
+    /// # Safety
+    /// As for [`Exec::exec`].
     #[inline(always)]
-    unsafe fn exec(at: At) -> *const Code {
+    unsafe fn load(at: At, base: u64) -> Option<u64> {
         let size = const { size_of::<SIZE>() };
         // SAFETY: as of the caller; what is loaded was checked, or is in the frame.
         unsafe {
-            let base = at.src();
             let addr = base.wrapping_add(at.off());
             if CHECKED && !allowed(at.loads, base, addr, size.bytes()) {
-                return at.stop();
+                return None;
             }
             let value = at.window().load(addr, size.bytes());
-            at.set_dst(if SIGNED { size.sign_extend(value) } else { value });
-            at.next(1)
+            Some(if SIGNED { size.sign_extend(value) } else { value })
+        }
+    }
+}
+
+impl<const SIZE: usize, const SIGNED: bool, const CHECKED: bool> Produce for Load<SIZE, SIGNED, CHECKED> {
+    #[inline(always)]
+    unsafe fn produce(at: At) -> Option<u64> {
+        // SAFETY: as of the caller.
+        unsafe { Self::load(at, at.src()) }
+    }
+}
+
+impl<const SIZE: usize, const SIGNED: bool, const CHECKED: bool> Consume for Load<SIZE, SIGNED, CHECKED> {
+    #[inline(always)]
+    unsafe fn consume(at: At, value: u64) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe {
+            at.set_dst(value);
+            let load = at.second();
+            match Self::load(load, value) {
+                Some(loaded) => {
+                    load.set_dst(loaded);
+                    load.next(1)
+                }
+                None => load.stop(),
+            }
         }
     }
 }
 
 const fn load_row<const SIZE: usize>() -> [Handler; 4] {
     [
-        handler::<Load<SIZE, false, false>>,
-        handler::<Load<SIZE, false, true>>,
-        handler::<Load<SIZE, true, false>>,
-        handler::<Load<SIZE, true, true>>,
+        handler::<Then<Load<SIZE, false, false>, Next>>,
+        handler::<Then<Load<SIZE, false, true>, Next>>,
+        handler::<Then<Load<SIZE, true, false>, Next>>,
+        handler::<Then<Load<SIZE, true, true>, Next>>,
     ]
 }
 

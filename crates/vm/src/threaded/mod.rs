@@ -19,12 +19,14 @@
 mod alu;
 mod call;
 mod code;
+#[cfg(skep_threaded)]
+mod fuse;
 mod handler;
 mod jump;
 mod mem;
 
 pub(crate) use call::one_by_one;
-pub(crate) use code::{Code, encode};
+pub(crate) use code::{Code, translate};
 pub(crate) use handler::Cpu;
 
 use skep_isa::Reg;
