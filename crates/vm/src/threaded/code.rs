@@ -37,11 +37,7 @@ pub(crate) fn translate(ops: &[Op], targets: &[u32], frames: &[bool]) -> Box<[Co
     let mut code: Box<[Code]> = ops.iter().enumerate().map(one).collect();
     // Without jumps from handler to handler there is nothing to save.
     #[cfg(skep_threaded)]
-    for (index, pair) in ops.windows(2).enumerate() {
-        if let Some(handler) = super::fuse::fused(&pair[0], &pair[1], distance(index + 1)) {
-            code[index].handler = handler;
-        }
-    }
+    super::fuse::fuse(&mut code, ops, distance);
     code
 }
 

@@ -6,7 +6,7 @@ use super::code::Code;
 use super::handler::{At, Consume, Exec, Handler, handler};
 
 /// `goto` and `gotol`.
-struct Always<const BACK: bool>;
+pub(super) struct Always<const BACK: bool>;
 
 impl<const BACK: bool> Exec for Always<BACK> {
     #[inline(always)]

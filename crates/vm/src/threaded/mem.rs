@@ -106,15 +106,16 @@ pub(super) fn load(size: Size, signed: bool, dst: Reg, base: Reg, off: i16) -> C
 }
 
 /// `*(dst + off) = src`.
-struct Store<const SIZE: usize, const IMM: bool, const CHECKED: bool>;
+pub(super) struct Store<const SIZE: usize, const IMM: bool, const CHECKED: bool>;
 
-impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Exec for Store<SIZE, IMM, CHECKED> {
+impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Store<SIZE, IMM, CHECKED> {
+    /// # Safety
+    /// As for [`Exec::exec`].
     #[inline(always)]
-    unsafe fn exec(at: At) -> *const Code {
+    unsafe fn store(at: At, base: u64) -> *const Code {
         let size = const { size_of::<SIZE>() };
         // SAFETY: as of the caller; what is stored to was checked, or is in the frame.
         unsafe {
-            let base = at.dst();
             let addr = base.wrapping_add(at.off());
             if CHECKED && !allowed(at.stores, base, addr, size.bytes()) {
                 return at.stop();
@@ -122,6 +123,25 @@ impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Exec for Store<SIZ
             let value = if IMM { i64::from(at.imm()) as u64 } else { at.src() };
             at.window().store(addr, size.bytes(), value);
             at.next(1)
+        }
+    }
+}
+
+impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Exec for Store<SIZE, IMM, CHECKED> {
+    #[inline(always)]
+    unsafe fn exec(at: At) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe { Self::store(at, at.dst()) }
+    }
+}
+
+impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Consume for Store<SIZE, IMM, CHECKED> {
+    #[inline(always)]
+    unsafe fn consume(at: At, value: u64) -> *const Code {
+        // SAFETY: as of the caller.
+        unsafe {
+            at.set_dst(value);
+            Self::store(at.second(), value)
         }
     }
 }
