@@ -28,6 +28,7 @@
 //! ```
 
 mod atomic;
+mod callers;
 mod exit;
 mod flow;
 mod frame;

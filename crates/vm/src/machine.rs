@@ -5,8 +5,9 @@ use std::sync::Arc;
 use skep_isa::Reg;
 use skep_memory::Memory;
 
+use crate::callers::Callers;
 use crate::exit::{Exit, Trap, TrapKind};
-use crate::frame::{Active, Caller};
+use crate::frame::Active;
 use crate::hook::Hook;
 use crate::host::Host;
 use crate::program::Program;
@@ -28,7 +29,7 @@ pub struct Machine {
     /// Comes first, so that handlers find registers where their machine begins.
     pub(crate) cpu: Cpu,
     pub(crate) active: Active,
-    pub(crate) callers: Vec<Caller>,
+    pub(crate) callers: Callers,
     pub(crate) stack: Stack,
     pub(crate) poison: Arc<Poison>,
     pub(crate) tail_calls: u32,
@@ -61,8 +62,8 @@ impl Machine {
         regs[1..6].copy_from_slice(&args);
         Machine {
             cpu: Cpu::new(regs),
-            active: Active::new(program, 0),
-            callers: Vec::new(),
+            active: Active::new(program),
+            callers: Callers::default(),
             stack,
             poison,
             tail_calls: 0,
@@ -124,7 +125,7 @@ impl Machine {
 
     /// How many frames are active, 1 for the entry function.
     pub fn depth(&self) -> usize {
-        self.callers.len() + 1
+        self.callers.depth() + 1
     }
 
     /// How many more tail calls this invocation may make.

@@ -6,8 +6,8 @@ use skep_isa::{AtomicOp, Callee, Imm64, Op, Operand, PacketMode, Reg, Size};
 use skep_memory::Memory;
 
 use crate::atomic;
+use crate::callers::Awaits;
 use crate::exit::TrapKind;
-use crate::frame::Awaits;
 use crate::host::{Call, Host, Outcome};
 use crate::machine::{Machine, Phase};
 

@@ -118,9 +118,9 @@ struct Wide<const DST: u8>;
 impl<const DST: u8> Exec for Wide<DST> {
     #[inline(always)]
     unsafe fn exec(at: At) -> *const Code {
-        // SAFETY: as of the caller; the last eight bytes of a Code have no padding.
+        // SAFETY: as of the caller.
         unsafe {
-            at.set(DST, (&raw const (*at.op).dst).cast::<u64>().read());
+            at.set(DST, at.wide());
             at.next(1)
         }
     }

@@ -11,18 +11,23 @@ impl Exec for Call {
     unsafe fn exec(at: At) -> *const Code {
         // SAFETY: as of the caller; nobody else looks at the machine.
         unsafe {
-            let machine = &mut *at.machine;
-            machine.active.pc = at.op.offset_from(machine.active.program.code().as_ptr()) as u32;
-            if !machine.push_frameless() {
+            let (here, distance) = halves(at.wide());
+            if !(*at.machine).push_frameless(here) {
                 return at.stop();
             }
-            at.jump::<true>(i64::from(at.imm()))
+            at.jump::<true>(i64::from(distance as i32))
         }
     }
 }
 
-pub(super) fn call(distance: i32) -> Code {
-    Code { handler: handler::<Call>, dst: 0, src: 0, off: 0, imm: distance }
+/// A call at the instruction of index `here`.
+pub(super) fn call(here: u32, distance: i32) -> Code {
+    Code::wide(handler::<Call>, u64::from(here) | u64::from(distance as u32) << 32)
+}
+
+/// The low and the high half.
+fn halves(value: u64) -> (u32, u32) {
+    (value as u32, (value >> 32) as u32)
 }
 
 /// `exit` to a caller in the same program.
@@ -34,11 +39,11 @@ impl Exec for Return {
         // SAFETY: as of the caller; nobody else looks at the machine.
         unsafe {
             let machine = &mut *at.machine;
-            if !machine.pop_frameless() {
+            let Some(call) = machine.pop_frameless() else {
                 return at.stop();
-            }
-            let here = at.op.offset_from(machine.active.program.code().as_ptr());
-            let there = at.moved(i64::from(machine.active.pc) - here as i64);
+            };
+            let (here, _) = halves(at.wide());
+            let there = at.moved(i64::from(call) - i64::from(here));
             if there.fuel < 0 || !machine.may_use_frame(at.window()) {
                 return there.stop();
             }
@@ -47,14 +52,7 @@ impl Exec for Return {
     }
 }
 
-pub(super) fn exit() -> Code {
-    Code { handler: handler::<Return>, dst: 0, src: 0, off: 0, imm: 0 }
-}
-
-/// Copies words as words. The compiler would rather copy two or four at once, and wait until all stores of single words
-/// have left the processor's store buffer, which saved registers have not.
-#[inline(always)]
-pub(crate) fn one_by_one(words: &[u64; 4]) -> [u64; 4] {
-    // SAFETY: each word is borrowed. Volatile is what keeps the loads apart.
-    std::array::from_fn(|i| unsafe { (&raw const words[i]).read_volatile() })
+/// An exit at the instruction of index `here`.
+pub(super) fn exit(here: u32) -> Code {
+    Code::wide(handler::<Return>, u64::from(here))
 }

@@ -32,7 +32,7 @@ impl Code {
 /// uses a frame.
 pub(crate) fn translate(ops: &[Op], targets: &[u32], frames: &[bool]) -> Box<[Code]> {
     let distance = |index: usize| targets[index] as i32 - index as i32 - 1;
-    let one = |(index, op)| encode(op, distance(index), frames[targets[index] as usize]);
+    let one = |(index, op)| encode(index as u32, op, distance(index), frames[targets[index] as usize]);
     #[cfg_attr(not(skep_threaded), expect(unused_mut, reason = "nothing is fused"))]
     let mut code: Box<[Code]> = ops.iter().enumerate().map(one).collect();
     // Without jumps from handler to handler there is nothing to save.
@@ -41,9 +41,9 @@ pub(crate) fn translate(ops: &[Op], targets: &[u32], frames: &[bool]) -> Box<[Co
     code
 }
 
-/// Translates an instruction. `distance` is how far a jump or call goes: from the next instruction, in instructions;
+/// Translates the instruction at an index. `distance` is how far a jump or call goes: from the next instruction, in instructions;
 /// `frame` is whether the function called uses one.
-fn encode(op: &Op, distance: i32, frame: bool) -> Code {
+fn encode(here: u32, op: &Op, distance: i32, frame: bool) -> Code {
     match *op {
         Op::Alu { op, width, dst, src } => alu::binary(op, width, dst, src),
         Op::End { kind, bits, dst } => alu::end(kind, bits, dst),
@@ -54,8 +54,8 @@ fn encode(op: &Op, distance: i32, frame: bool) -> Code {
         Op::Jump { .. } | Op::JumpLong { .. } => jump::always(distance),
         Op::Branch { op, width, dst, src, .. } => jump::branch(op, width, dst, src, distance),
         Op::MayGoto { .. } => jump::may_goto(distance),
-        Op::Call(Callee::Local(_)) if !frame => call::call(distance),
-        Op::Exit => call::exit(),
+        Op::Call(Callee::Local(_)) if !frame => call::call(here, distance),
+        Op::Exit => call::exit(here),
         Op::LoadImm64 { .. } | Op::LoadPacket { .. } | Op::Call(_) | Op::AddrSpaceCast { .. } => Code::STOP,
     }
 }

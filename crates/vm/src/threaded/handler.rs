@@ -157,6 +157,13 @@ impl At {
         unsafe { (*self.op).imm }
     }
 
+    /// What [`Code::wide`] put there.
+    #[inline(always)]
+    pub(super) unsafe fn wide(self) -> u64 {
+        // SAFETY: the last eight bytes of a Code have no padding.
+        unsafe { (&raw const (*self.op).dst).cast::<u64>().read() }
+    }
+
     /// # Safety
     /// `index` is less than [`Reg::COUNT`], which `encode` sees to for all indices in a code.
     #[inline(always)]

@@ -25,7 +25,6 @@ mod handler;
 mod jump;
 mod mem;
 
-pub(crate) use call::one_by_one;
 pub(crate) use code::{Code, translate};
 pub(crate) use handler::Cpu;
 
