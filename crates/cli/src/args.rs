@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Parser, Debug)]
 #[command(name = "skep", version, about, propagate_version = true, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 all well; 1 the program was rejected, faulted or a test failed; 2 bad usage or input."
+    after_help = "Exit codes: 0 all well; 1 the program was rejected, faulted or a test failed; 2 bad usage or input, or no more memory."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -54,6 +54,9 @@ pub(crate) struct EngineArgs {
     /// Instructions a run may execute before it is stopped
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: Option<u64>,
+    /// How much of the host's memory simulated objects may take before a run is stopped (suffixes K, M, G) [default: 128M]
+    #[arg(long, value_name = "SIZE", value_parser = crate::input::size)]
+    pub(crate) memory: Option<u64>,
     /// Run N times and report the time of one run; packet and context are restored in between
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: Option<u32>,

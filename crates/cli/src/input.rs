@@ -48,6 +48,20 @@ pub(crate) fn hex(text: &str) -> Result<Vec<u8>, String> {
     skep_runner::hex(&text.replace(':', " "))
 }
 
+/// A number of bytes: `1048576`, `1024K`, `1M`, `1G`.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number = digits.parse::<u64>().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or_else(|| "write a number of bytes, or of KiB, MiB, GiB with K, M, G behind it".to_owned())
+}
+
 /// An integer (decimal or `0x..`), or `hex:..` for bytes.
 pub(crate) fn value(text: &str) -> Result<Global, Failure> {
     if text.starts_with("hex:") {
@@ -86,6 +100,16 @@ fn excerpt(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [("0", 0), ("4096", 4096), ("3K", 3072), ("64m", 64 << 20), ("2G", 2 << 30)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "K", "-1", "1.5G", "1T", "1é", "é", "18446744073709551615K"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn hex_is_lenient_in_form_and_strict_in_content() {

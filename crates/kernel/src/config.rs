@@ -27,11 +27,19 @@ pub struct Config {
     /// The types of the kernel that it simulates. Without, there are no kernel objects, and programs that are attached
     /// by BTF id cannot be loaded.
     pub btf: Option<TargetBtf>,
+    /// How much of the host's memory simulated objects may take, in bytes: map values that were touched, packets, rings,
+    /// each with two bytes beside every byte of theirs that say what programs may do with it
+    /// ([`skep_memory::Memory::resident`]). A run that would take more ends with [`Class::HostLimit`].
+    ///
+    /// [`Class::HostLimit`]: crate::Class::HostLimit
+    pub memory: u64,
 }
 
 impl Config {
     /// The most processors that a kernel value has.
     pub const MAX_CPUS: u32 = 256;
+    /// What [`Config::memory`] is by default: 128 MiB. The machine with all that is around it then stays below 256.
+    pub const DEFAULT_MEMORY: u64 = 128 << 20;
 }
 
 impl Default for Config {
@@ -44,6 +52,7 @@ impl Default for Config {
             task: Task::default(),
             budget: skep_vm::DEFAULT_BUDGET,
             btf: None,
+            memory: Config::DEFAULT_MEMORY,
         }
     }
 }

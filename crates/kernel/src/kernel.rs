@@ -5,12 +5,12 @@ use crate::context::Area;
 use crate::files::Fd;
 use crate::object::Object;
 use crate::prog::{NotVerified, ProgInfo, Verify};
-use crate::report::Error;
+use crate::report::{Error, over_limit};
 use crate::state::Core;
 use crate::trace::TraceLine;
 use crate::types::TargetBtf;
 use skep_abi::{Errno, MapType};
-use skep_memory::{Memory, UserMemory};
+use skep_memory::{Memory, OverLimit, UserMemory};
 use skep_vm::Stack;
 use std::fmt;
 
@@ -39,6 +39,8 @@ pub struct Kernel {
     pub(crate) stacks: Vec<Option<Stack>>,
     /// Context structs that were made, by their layout.
     pub(crate) areas: Vec<(&'static skep_abi::ctx::Context, Area)>,
+    /// What [`Config::memory`] refused to the last call of user space.
+    refused: Option<OverLimit>,
 }
 
 impl Kernel {
@@ -52,6 +54,7 @@ impl Kernel {
             return Err(Error::BadInput(text));
         }
         let memory = Memory::new()?;
+        memory.set_limit(config.memory);
         let stacks = vec![None; config.cpus as usize];
         Ok(Kernel {
             memory,
@@ -59,6 +62,7 @@ impl Kernel {
             verifier: Box::new(NotVerified),
             stacks,
             areas: Vec::new(),
+            refused: None,
         })
     }
 
@@ -80,6 +84,22 @@ impl Kernel {
     /// The simulated address space: for readers of rings, and to make kernel objects for programs to read.
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// What [`Config::memory`] refused, in a sentence, if that is why the last call that needed memory answered `ENOMEM`.
+    pub fn refused(&self) -> Option<String> {
+        self.refused.as_ref().map(over_limit)
+    }
+
+    /// Runs something for user space that may need memory. It is `ENOMEM` if the limit refuses some, and nothing else.
+    pub(crate) fn limited<T>(
+        &mut self,
+        run: impl FnOnce(&mut Kernel) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        self.memory.take_refused();
+        let result = run(self);
+        self.refused = self.memory.take_refused();
+        if self.refused.is_some() { Err(Errno::ENOMEM) } else { result }
     }
 
     /// The current task's memory.

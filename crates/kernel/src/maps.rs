@@ -4,6 +4,7 @@ use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::object::{MapObject, Object, Owner};
 use crate::prog::Prog;
+use crate::report::over_limit;
 use skep_abi::{Errno, MapType, ProgType};
 use skep_maps::{Access, CreateError, Cx, Displaced, Map, MapSpec, ObjRef, Side};
 
@@ -16,7 +17,11 @@ impl Kernel {
         if self.core.objects.room().is_err() {
             return Err(CreateError::no_room("no room for the handles of more objects"));
         }
-        let map = Map::new(spec.clone(), &self.core.cx(&self.memory))?;
+        self.memory.take_refused();
+        let map = Map::new(spec.clone(), &self.core.cx(&self.memory)).map_err(|error| {
+            let refused = self.memory.take_refused();
+            refused.map_or(error, |refused| CreateError::no_room(over_limit(&refused)))
+        })?;
         let ring = map.ring().map(|it| it.pages());
         let access = Access::of_flags(spec.flags);
         let object = MapObject { map, access, fds: 1, owner: None, poll: false };
@@ -83,7 +88,8 @@ impl Kernel {
     /// # Errors
     /// `EPERM`: the fd is read-only, or the map is frozen; see [`Map::update`]. For fds: `EBADF` if it is none or of
     /// another kind, `EINVAL` for a program that the PROG_ARRAY does not take, `EBUSY` for one that an EXT program
-    /// extends, `EOPNOTSUPP` for an inherited event. The slot is then as it was.
+    /// extends, `EOPNOTSUPP` for an inherited event. The slot is then as it was. `ENOMEM`: no room, or
+    /// [`Kernel::refused`] says why.
     pub fn map_update_elem(&mut self, fd: Fd, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
         let (id, map) = self.writable(fd)?;
         if matches!(map.spec().kind, MapType::ProgArray | MapType::PerfEventArray) {
@@ -149,9 +155,11 @@ impl Kernel {
         id: ObjRef,
         run: impl FnOnce(&mut Map, &Cx<'_>) -> Result<T, Errno>,
     ) -> Result<T, Errno> {
-        let cx = self.core.cx(&self.memory);
-        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-        run(&mut object.map, &cx)
+        self.limited(|kernel| {
+            let cx = kernel.core.cx(&kernel.memory);
+            let object = kernel.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
+            run(&mut object.map, &cx)
+        })
     }
 
     fn drop_displaced(&mut self, displaced: Displaced) {

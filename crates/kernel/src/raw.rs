@@ -2,7 +2,7 @@
 //! `bpf_conformance`.
 
 use crate::kernel::Kernel;
-use crate::report::RunError;
+use crate::report::{RunError, over_limit};
 use crate::run::no_memory;
 use skep_isa::{Callee, Insn};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
@@ -76,6 +76,7 @@ impl Kernel {
     /// # Errors
     /// The instructions are no program, or fault; the memory does not fit.
     pub fn raw_run(&mut self, mut run: RawRun<'_>) -> Result<RawRan, RunError> {
+        self.memory.take_refused();
         let stack = self.stack(0)?;
         let text = self.core.text.take(run.insns.len());
         let text = text.ok_or_else(|| RunError::HostLimit("no room for function pointers".to_owned()))?;
@@ -122,6 +123,9 @@ impl Kernel {
             match exit {
                 Exit::Return(r0) => (last.r0, last.insns) = (r0, machine.insns()),
                 Exit::Fault(trap) => {
+                    if let Some(refused) = self.memory.take_refused() {
+                        return Err(RunError::HostLimit(over_limit(&refused)));
+                    }
                     return Err(RunError::Fault(Box::new(self.core.report(&trap, &machine))));
                 }
             }

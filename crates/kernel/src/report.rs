@@ -3,7 +3,7 @@
 use crate::prog::LineInfo;
 use skep_abi::Errno;
 use skep_isa::Reg;
-use skep_memory::{HostLimit, ObjectInfo};
+use skep_memory::{HostLimit, ObjectInfo, OverLimit};
 use std::fmt;
 
 /// Whose fault an error is.
@@ -104,6 +104,10 @@ impl LoadError {
         LoadError { errno, class: Class::Rejected, slot, line: None, log: message.clone(), message }
     }
 
+    pub(crate) fn host_limit(slot: Option<usize>, message: impl Into<String>) -> LoadError {
+        LoadError { class: Class::HostLimit, ..LoadError::rejected(Errno::ENOMEM, slot, message) }
+    }
+
     pub(crate) fn not_emulated(slot: Option<usize>, message: impl Into<String>) -> LoadError {
         LoadError { class: Class::NotEmulated, ..LoadError::rejected(Errno::EOPNOTSUPP, slot, message) }
     }
@@ -169,6 +173,11 @@ impl fmt::Display for RunError {
 }
 
 impl std::error::Error for RunError {}
+
+/// What [`Config::memory`](crate::Config::memory) refused, and what can be done.
+pub(crate) fn over_limit(refused: &OverLimit) -> String {
+    format!("{refused}; Config::memory sets the limit, and so does skep run --memory")
+}
 
 /// Why there is no [`Kernel`](crate::Kernel).
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -5,7 +5,7 @@ use crate::files::Fd;
 use crate::invocation::{Invocation, Probed, Redirect};
 use crate::kernel::Kernel;
 use crate::prog::ProgInfo;
-use crate::report::RunError;
+use crate::report::{RunError, over_limit};
 use skep_abi::{AttachType, ProgType, ctx, tc, xdp};
 use skep_maps::ObjRef;
 use skep_memory::{NoMemory, Rights};
@@ -98,10 +98,14 @@ impl Kernel {
             return Err(RunError::BadInput(format!("fd {fd} is no program")));
         };
         let (program, info) = (prog.program.clone(), prog.info.clone());
+        self.memory.take_refused();
         let stack = self.stack(run.cpu)?;
         let mut prepared = self.prepare(&info, &run)?;
         self.core.objects.retain(id);
-        let ran = self.run_all(&program, &info, stack, &mut run, &mut prepared);
+        let ran = match self.memory.take_refused() {
+            Some(refused) => Err(RunError::HostLimit(over_limit(&refused))),
+            None => self.run_all(&program, &info, stack, &mut run, &mut prepared),
+        };
         self.finish(id, prepared);
         ran
     }
@@ -157,6 +161,10 @@ impl Kernel {
         let held = self.core.now.held.take();
         if let Some(held) = held {
             let _ = self.memory.poke_u32(held.addr, 0);
+        }
+        // Helpers are stopped at once; this was a frame of the stack, and a fault in the eyes of the machine.
+        if let Some(refused) = self.memory.take_refused() {
+            return Err(RunError::HostLimit(over_limit(&refused)));
         }
         let report = match (exit, held) {
             (Exit::Return(_), None) => return Ok(machine),
@@ -294,5 +302,8 @@ fn misfit(ctx: &Context, prog_type: ProgType) -> RunError {
 }
 
 pub(crate) fn no_memory(error: NoMemory) -> RunError {
-    RunError::HostLimit(error.to_string())
+    RunError::HostLimit(match error {
+        NoMemory::OverLimit(refused) => over_limit(&refused),
+        error => error.to_string(),
+    })
 }

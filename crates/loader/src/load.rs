@@ -139,7 +139,8 @@ impl Loaded {
             .map_err(|errno| Error::bad_input(place(), errno.to_string()))?;
         bytes[var.offset as usize..(var.offset + var.size) as usize].copy_from_slice(value);
         kernel.map_update_elem(fd, &0u32.to_ne_bytes(), &bytes, 0).map_err(|errno| {
-            Error::bad_input(place(), format!("{errno}; constants are set before the object is loaded"))
+            let text = format!("{errno}; constants are set before the object is loaded");
+            no_memory(kernel, &place()).unwrap_or_else(|| Error::bad_input(place(), text))
         })
     }
 
@@ -328,9 +329,17 @@ fn create_filled(
                 0 => Ok(()),
                 _ => kernel.map_freeze(fd),
             })
-            .map_err(|errno| Error::bad_input(place, format!("its content cannot be set ({errno})")))?;
+            .map_err(|errno| {
+                let text = format!("its content cannot be set ({errno})");
+                no_memory(kernel, place).unwrap_or_else(|| Error::bad_input(place, text))
+            })?;
     }
     Ok(fd)
+}
+
+/// The error of a call that the machine's limit on memory refused, if that is what happened.
+fn no_memory(kernel: &Kernel, place: &str) -> Option<Error> {
+    kernel.refused().map(|text| Error::new(Class::HostLimit, place, text))
 }
 
 /// What libbpf makes of sizes that the object leaves open (`adjust_ringbuf_sz`, `bpf_object__create_map`).

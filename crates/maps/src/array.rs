@@ -82,12 +82,13 @@ impl Elements {
         (index < self.entries).then(|| self.base + at * self.values.stride() as u64)
     }
 
-    /// The address of an element, made accessible to programs.
+    /// The address of an element, made accessible to programs. -ENOMEM if the host is to give no more memory.
     #[inline]
-    fn visible(&self, memory: &Memory, index: u32, copy: u32) -> Option<u64> {
-        let addr = self.addr(index, copy)?;
-        memory.grant(addr);
-        Some(addr)
+    fn visible(&self, memory: &Memory, index: u32, copy: u32) -> Result<Option<u64>, Errno> {
+        match self.addr(index, copy) {
+            Some(addr) if !memory.grant(addr) => Err(Errno::ENOMEM),
+            addr => Ok(addr),
+        }
     }
 
     fn cursor(&self) -> Cursor {
@@ -96,7 +97,7 @@ impl Elements {
 
     fn advance(&self, memory: &Memory, cursor: &mut Cursor, copy: u32) -> Option<Item<'_>> {
         let index = u32::try_from(cursor.next).ok().filter(|_| cursor.next < cursor.end)?;
-        let value = self.visible(memory, index, copy)?;
+        let value = self.visible(memory, index, copy).ok()??;
         cursor.next += 1;
         Some(Item { key: Key::Index(index.to_le_bytes()), value })
     }
@@ -146,7 +147,7 @@ impl Storage for Array {
 
     #[inline]
     fn lookup(&self, cx: &Cx<'_>, key: &[u8], _cpu: u32) -> Result<Option<u64>, Errno> {
-        Ok(self.elements.visible(cx.memory, index_of(key)?, 0))
+        self.elements.visible(cx.memory, index_of(key)?, 0)
     }
 
     fn read(&self, cx: &Cx<'_>, key: &[u8]) -> Result<Vec<u8>, Errno> {
@@ -192,7 +193,7 @@ impl Storage for Array {
         if off as usize >= self.elements.values.size() {
             return Err(Errno::EINVAL);
         }
-        let base = self.elements.visible(cx.memory, 0, 0).ok_or(Errno::EINVAL)?;
+        let base = self.elements.visible(cx.memory, 0, 0)?.ok_or(Errno::EINVAL)?;
         Ok(base + u64::from(off))
     }
 
@@ -221,7 +222,7 @@ impl Storage for PercpuArray {
 
     #[inline]
     fn lookup(&self, cx: &Cx<'_>, key: &[u8], cpu: u32) -> Result<Option<u64>, Errno> {
-        Ok(self.elements.visible(cx.memory, index_of(key)?, cpu))
+        self.elements.visible(cx.memory, index_of(key)?, cpu)
     }
 
     fn read(&self, cx: &Cx<'_>, key: &[u8]) -> Result<Vec<u8>, Errno> {

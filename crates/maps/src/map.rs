@@ -108,7 +108,8 @@ impl Map {
     /// The address of the value of `key` on this CPU (`bpf_map_lookup_elem` in a program).
     ///
     /// # Errors
-    /// -EOPNOTSUPP or -ENOTSUPP: programs cannot look this type up.
+    /// -EOPNOTSUPP or -ENOTSUPP: programs cannot look this type up. -ENOMEM, which the kernel does not know: the
+    /// memory's limit refuses the element ([`Memory::set_limit`]).
     #[inline]
     pub fn lookup_ptr(&self, cx: &Cx<'_>, key: &[u8]) -> Result<Option<u64>, Errno> {
         self.check_key(key)?;
@@ -228,7 +229,8 @@ impl Map {
         with_storage!(&self.body, it => it.cursor()).ok_or(Errno::EINVAL)
     }
 
-    /// The next element of a walk. Between two calls the map may change in any way.
+    /// The next element of a walk. Between two calls the map may change in any way. A walk also ends where the memory's
+    /// limit refuses an element ([`Memory::take_refused`]).
     pub fn advance(&self, cx: &Cx<'_>, cursor: &mut Cursor) -> Option<Item<'_>> {
         let cx = self.clamp(cx);
         with_storage!(&self.body, it => Storage::advance(it, &cx, cursor))
@@ -237,7 +239,8 @@ impl Map {
     /// The address of byte `off` of the only value of an ARRAY (`BPF_PSEUDO_MAP_VALUE`).
     ///
     /// # Errors
-    /// -EINVAL: another type, or `off` past the value. -ENOTSUPP: an array of several elements.
+    /// -EINVAL: another type, or `off` past the value. -ENOTSUPP: an array of several elements. -ENOMEM as for
+    /// [`Map::lookup_ptr`].
     pub fn value_addr(&self, cx: &Cx<'_>, off: u32) -> Result<u64, Errno> {
         with_storage!(&self.body, it => it.value_addr(cx, off))
     }

@@ -61,6 +61,44 @@ impl fmt::Display for HostLimit {
 
 impl std::error::Error for HostLimit {}
 
+/// Simulated objects would have taken more of the host's memory than they may: see
+/// [`Memory::set_limit`](crate::Memory::set_limit). All numbers are bytes of whole pages, shadows included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OverLimit {
+    /// What was needed more.
+    pub wanted: u64,
+    /// What was taken already.
+    pub resident: u64,
+    /// What may be taken.
+    pub limit: u64,
+}
+
+impl fmt::Display for OverLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [wanted, resident, limit] = [self.wanted, self.resident, self.limit].map(Size);
+        write!(
+            f,
+            "simulated objects take {resident} of the host's memory, and {wanted} more would pass their limit of {limit}"
+        )
+    }
+}
+
+impl std::error::Error for OverLimit {}
+
+/// Bytes in the largest unit that leaves a whole number of them, or a short one.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MIB: u64 = 1 << 20;
+        match self.0 {
+            bytes if bytes > 0 && bytes % MIB == 0 => write!(f, "{} MiB", bytes / MIB),
+            bytes if bytes > 10 * MIB => write!(f, "{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB),
+            bytes => write!(f, "{} KiB", bytes.div_ceil(1024)),
+        }
+    }
+}
+
 /// An allocation was refused. The kernel's answer to this is -ENOMEM.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -90,6 +128,8 @@ pub enum NoMemory {
     },
     /// The host gave no memory.
     Host(HostLimit),
+    /// More than [`Memory::set_limit`](crate::Memory::set_limit) allows.
+    OverLimit(OverLimit),
     /// Pages cannot be mapped so.
     Pages(&'static str),
 }
@@ -116,12 +156,19 @@ impl fmt::Display for NoMemory {
                 write!(f, "array elements of {elem_size} bytes overlap at a stride of {stride} bytes")
             }
             NoMemory::Host(limit) => limit.fmt(f),
+            NoMemory::OverLimit(limit) => limit.fmt(f),
             NoMemory::Pages(why) => write!(f, "these pages cannot be mapped: {why}"),
         }
     }
 }
 
 impl std::error::Error for NoMemory {}
+
+impl From<OverLimit> for NoMemory {
+    fn from(limit: OverLimit) -> NoMemory {
+        NoMemory::OverLimit(limit)
+    }
+}
 
 impl From<HostLimit> for NoMemory {
     fn from(limit: HostLimit) -> NoMemory {

@@ -44,6 +44,8 @@ pub enum Cause {
     Misaligned,
     /// Not a size that an instruction can have.
     Size,
+    /// Writing there would take more of the host's memory than is allowed.
+    OverLimit,
     /// The bytes may be accessed; the register that the address was computed from does not hold an address.
     Base,
 }
@@ -104,6 +106,7 @@ impl Fault {
             Cause::Text => write!(f, "a function pointer cannot be looked into"),
             Cause::Misaligned => write!(f, "an atomic access must be aligned to its size"),
             Cause::Size => write!(f, "no instruction accesses this many bytes"),
+            Cause::OverLimit => write!(f, "simulated objects may not take more of the host's memory"),
             Cause::Base => write!(f, "the address was computed from a register that does not hold a pointer"),
             _ => write!(f, "nothing is mapped there"),
         }

@@ -2,7 +2,10 @@
 #![expect(unsafe_code, reason = "uses the window while the memory is borrowed")]
 
 use crate::fault::{Access, Cause, Fault};
+use crate::layout::extend;
 use crate::memory::{Memory, low};
+use crate::resident::Plane;
+use crate::space::Span;
 use crate::table::Table;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -46,6 +49,7 @@ impl Memory {
                 return Err(self.dead(at, 1, Access::Load));
             }
             let upto = into.len().min(done.saturating_add(live));
+            self.check_live(at, upto - done, Access::Load)?;
             // SAFETY: the bytes were just found to be live.
             if let Some(len) = unsafe { self.copy_string(at, &mut into[done..upto]) } {
                 return Ok(done + len);
@@ -176,26 +180,36 @@ impl Memory {
     /// Whether all of a range is live.
     #[inline]
     fn check_live(&self, addr: u64, len: usize, access: Access) -> Result<(), Fault> {
-        // SAFETY: as in `load`. What a program may load as one object is live.
-        if unsafe { self.window().can_load_range(addr, len) } || self.is_live(addr, len) {
+        // SAFETY: as in `load`. What a program may load as one object is live, and counted.
+        if unsafe { self.window().can_load_range(addr, len) } {
             return Ok(());
         }
-        Err(self.dead(addr, len, access))
+        self.check_books(addr, len, access)
     }
 
-    fn is_live(&self, addr: u64, len: usize) -> bool {
-        let table = self.table().borrow();
-        let (mut addr, mut left) = (addr, len as u64);
+    /// The same by the books, and counts the pages that the access takes: those that are written to; of a file, those
+    /// that are read, too.
+    fn check_books(&self, addr: u64, len: usize, access: Access) -> Result<(), Fault> {
+        let mut table = self.table().borrow_mut();
+        let (mut at, mut left) = (addr, len as u64);
+        let mut takes = access == Access::Store;
         while left > 0 {
-            let here = low(addr).map_or(0, |low| u64::from(table.live_from(low)));
-            if here == 0 {
-                return false;
-            }
+            let Some(object) = low(at).and_then(|low| table.containing(low)) else {
+                drop(table);
+                return Err(self.dead(addr, len, access));
+            };
+            takes |= object.mapping.is_some();
+            let here = extend(object.span.end()).wrapping_sub(at);
             // In the last object, this is not used any more.
-            addr = addr.wrapping_add(here);
+            at = at.wrapping_add(here);
             left = left.saturating_sub(here);
         }
-        true
+        // It lies in objects, which is why it fits 32 bits.
+        let span = Span { start: addr as u32, len: len as u32 };
+        if takes && self.within_limit(table.space.resident.take(&[Plane::Data], span)).is_err() {
+            return Err(Fault { access, addr, size: len, cause: Cause::OverLimit, object: None });
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,8 @@
 //! A program of a simulated machine sees 32-bit addresses, sign-extended to 64 bits ([`layout`]). One [`Memory`] backs
 //! them with three host reservations of 4 GiB: the bytes themselves, and two shadows that say, for each byte, how many
 //! bytes of its object are left to load, and to store to. One compare is an exact bounds check for any access
-//! ([`Window`]). Nothing of a reservation costs memory of the host before it is used.
+//! ([`Window`]). Nothing of a reservation costs memory of the host before it is used, and what is used is counted and can
+//! be limited ([`Memory::set_limit`]).
 //!
 //! ```
 //! use skep_memory::{Access, Arena, Cause, Memory, ObjectKind, Origin, Rights};
@@ -41,6 +42,7 @@ mod origin;
 mod pages;
 mod pool;
 mod report;
+mod resident;
 mod saved;
 mod snapshot;
 mod space;
@@ -48,7 +50,7 @@ mod table;
 mod user;
 mod window;
 
-pub use error::{HostLimit, NoMemory};
+pub use error::{HostLimit, NoMemory, OverLimit};
 pub use fault::{Access, Cause, Fault};
 pub use layout::Arena;
 pub use memory::Memory;

@@ -1,7 +1,7 @@
 //! `Memory`: making, changing and ending objects.
 #![expect(unsafe_code, reason = "states that a Memory may move to another thread")]
 
-use crate::error::{HostLimit, NoMemory};
+use crate::error::{HostLimit, NoMemory, OverLimit};
 use crate::layout::{Arena, extend, is_address};
 use crate::object::{ObjectInfo, Part, Shape};
 use crate::origin::{Origin, Rights, Site};
@@ -9,7 +9,7 @@ use crate::pool;
 use crate::space::Span;
 use crate::table::{Request, ShapeRequest, Table, checked};
 use crate::window::Window;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem::ManuallyDrop;
 
@@ -19,7 +19,8 @@ use std::mem::ManuallyDrop;
 /// but not be shared by them. All methods take `&self`; none hands out a reference into the memory.
 ///
 /// Methods that *change* objects answer `false` when the address is not that of an object of the right sort, and then
-/// did nothing: that is a mistake of the caller, never of a simulated program.
+/// did nothing: that is a mistake of the caller, never of a simulated program; unless it was the limit on what objects
+/// may take of the host ([`set_limit`](Memory::set_limit)), and then [`take_refused`](Memory::take_refused) says so.
 ///
 /// ```compile_fail,E0277
 /// fn shared_by_threads<T: Sync>() {}
@@ -29,6 +30,8 @@ pub struct Memory {
     window: Window,
     /// Taken out by `drop` alone.
     table: ManuallyDrop<RefCell<Table>>,
+    /// The last time that the limit was in the way, until somebody asks.
+    refused: Cell<Option<OverLimit>>,
 }
 
 // SAFETY: the window's pointers point into reservations that this value alone owns; nothing about them belongs to a
@@ -48,7 +51,11 @@ impl Memory {
     /// The host refuses 12 GiB of address space.
     pub fn new() -> Result<Memory, HostLimit> {
         let space = pool::take()?;
-        Ok(Memory { window: space.window(), table: ManuallyDrop::new(RefCell::new(Table::new(space))) })
+        Ok(Memory {
+            window: space.window(),
+            table: ManuallyDrop::new(RefCell::new(Table::new(space))),
+            refused: Cell::new(None),
+        })
     }
 
     /// The host pointers of the fast path; good as long as this value lives, wherever it moves.
@@ -78,8 +85,11 @@ impl Memory {
         let mut table = self.table.borrow_mut();
         let shape = ShapeRequest::Whole;
         let start = table.alloc(Request { arena, len, align, rights, origin, shape, mapping: None })?;
-        if rights != Rights::NONE {
-            table.space.paint(Span { start, len }, rights);
+        if rights != Rights::NONE
+            && let Err(error) = self.within_limit(table.space.paint(Span { start, len }, rights))
+        {
+            table.undo(start);
+            return Err(error.into());
         }
         Ok(extend(start))
     }
@@ -113,7 +123,8 @@ impl Memory {
         Ok(extend(start))
     }
 
-    /// Gives programs the array's rights to the element at `elem_addr`. Cheap if they have them already.
+    /// Gives programs the array's rights to the element at `elem_addr`. Cheap if they have them already. False also if
+    /// there is no memory for it ([`take_refused`](Memory::take_refused)).
     #[inline]
     pub fn grant(&self, elem_addr: u64) -> bool {
         self.is_visible(elem_addr) || self.grant_slow(elem_addr)
@@ -130,12 +141,12 @@ impl Memory {
     }
 
     fn paint_element(&self, elem_addr: u64, rights: Option<Rights>) -> bool {
-        let table = self.table.borrow();
+        let mut table = self.table.borrow_mut();
         let Some(low) = low(elem_addr) else { return false };
         let Some(object) = table.before(low) else { return false };
         let Some(element) = object.element_at(low) else { return false };
-        table.space.paint(element, rights.unwrap_or(object.rights));
-        true
+        let rights = rights.unwrap_or(object.rights);
+        self.within_limit(table.space.paint(element, rights)).is_ok()
     }
 
     /// Ends an object. A later access to it is reported as a use after free, until its addresses are used again.
@@ -157,12 +168,15 @@ impl Memory {
         if object.has_parts() {
             return false;
         }
+        match object.shape {
+            Shape::Whole(visible) if self.within_limit(space.paint(visible, rights)).is_err() => {
+                return false;
+            }
+            Shape::Whole(_) => {}
+            Shape::Array { .. } => space.retire(object.span),
+        }
         object.rights = rights;
         object.parts = None;
-        match object.shape {
-            Shape::Whole(visible) => space.paint(visible, rights),
-            Shape::Array { .. } => space.revoke(object.span),
-        }
         true
     }
 
@@ -178,8 +192,12 @@ impl Memory {
         }
         let Some(new) = inside(object.span, start, len) else { return false };
         if object.rights != Rights::NONE {
-            space.paint(old, Rights::NONE);
-            space.paint(new, object.rights);
+            if self.within_limit(space.admit(new, object.rights)).is_err() {
+                return false;
+            }
+            space.revoke(old);
+            // It was just admitted.
+            let _ = space.paint(new, object.rights);
         }
         object.shape = Shape::Whole(new);
         true
@@ -193,11 +211,10 @@ impl Memory {
             return false;
         };
         let Some(span) = inside(whole, start, len) else { return false };
-        let fits = parts.insert(Part { span, rights, origin });
-        if fits {
-            space.paint(span, rights);
+        if self.within_limit(space.admit(span, rights)).is_err() {
+            return false;
         }
-        fits
+        parts.insert(Part { span, rights, origin }) && space.paint(span, rights).is_ok()
     }
 
     /// Ends the part that begins at `start`. Its bytes stay; a later access is reported as a use after free.
@@ -208,6 +225,47 @@ impl Memory {
         let Some(span) = parts.remove(low, site) else { return false };
         space.revoke(span);
         true
+    }
+
+    /// Sets how much of the host's memory the objects may take from now on, in bytes; there is no limit at first. What
+    /// would pass it is refused: allocations with an error, the other methods as they refuse anything.
+    pub fn set_limit(&self, bytes: u64) {
+        self.table.borrow_mut().space.resident.set_limit(bytes);
+    }
+
+    /// The limit, in bytes; `u64::MAX` if there is none.
+    pub fn limit(&self) -> u64 {
+        self.table.borrow().space.resident.limit()
+    }
+
+    /// How much of the host's memory the objects take: the bytes of all pages that hold some of what programs have or
+    /// had a right to, or of what was written there, and of the pages that say so (two more for each, mostly). Pages
+    /// of large objects go back to the host when these are freed; those of small ones wait for others. With what
+    /// [`take_outside`](Memory::take_outside) was told of.
+    pub fn resident(&self) -> u64 {
+        self.table.borrow().space.resident.bytes()
+    }
+
+    /// Counts memory of the host's that objects need outside of the simulated address space: a map's table of keys, say.
+    /// False if the limit refuses it.
+    pub fn take_outside(&self, bytes: u64) -> bool {
+        self.within_limit(self.table.borrow_mut().space.resident.take_outside(bytes)).is_ok()
+    }
+
+    /// Such memory is not needed any more.
+    pub fn give_outside(&self, bytes: u64) {
+        self.table.borrow_mut().space.resident.give_outside(bytes);
+    }
+
+    /// What the limit refused last, if it refused something since this was asked.
+    #[inline]
+    pub fn take_refused(&self) -> Option<OverLimit> {
+        self.refused.take()
+    }
+
+    /// Remembers what the limit refused.
+    pub(crate) fn within_limit<T>(&self, result: Result<T, OverLimit>) -> Result<T, OverLimit> {
+        result.inspect_err(|refused| self.refused.set(Some(*refused)))
     }
 
     /// The live allocations, by address as a 32-bit number: for reports.

@@ -84,7 +84,12 @@ mod mapped {
             origin: Origin,
         ) -> Result<u64, NoMemory> {
             let start = map(self, arena, pages, rights, origin, ShapeRequest::Whole, &[(0, 0, pages.len)])?;
-            self.table().borrow().space.paint(Span { start, len: pages.len as u32 }, rights);
+            let mut table = self.table().borrow_mut();
+            let span = Span { start, len: pages.len as u32 };
+            if let Err(error) = self.within_limit(table.space.paint(span, rights)) {
+                table.free(start, None);
+                return Err(error.into());
+            }
             Ok(extend(start))
         }
 

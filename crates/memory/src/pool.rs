@@ -19,7 +19,7 @@ pub(crate) fn take() -> Result<Space, HostLimit> {
 }
 
 /// Takes a reservation back; cleans it first, outside of the lock.
-pub(crate) fn give(space: Space, used: [u32; Arena::ALL.len()]) {
+pub(crate) fn give(mut space: Space, used: [u32; Arena::ALL.len()]) {
     if !Region::POOLED || !space.clean(used) {
         return;
     }

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "reads and writes the bytes and shadows of the reservation")]
 
 use crate::host::Region;
+use crate::resident::Plane;
 use crate::space::{Space, Span};
 
 /// The unit in which zeros are looked for. Small, so that small objects have few; a page is a multiple of it.
@@ -22,15 +23,18 @@ type Runs = Vec<(usize, Vec<u8>)>;
 impl Space {
     /// Copies a committed span. What was never touched costs nothing.
     pub(crate) fn save(&self, span: Span) -> Saved {
-        let [data, load, store] =
-            self.regions(span).map(|(region, offset)| save(region, offset, span.len as usize));
+        let [data, load, store] = Plane::ALL.map(|plane| {
+            let (region, offset) = self.region(plane, span);
+            save(region, offset, span.len as usize)
+        });
         Saved { span, data, load, store }
     }
 
     /// Puts a copy back. The span is committed.
     pub(crate) fn put_back(&self, saved: &Saved) {
         let Saved { span, data, load, store } = saved;
-        for ((region, offset), runs) in self.regions(*span).into_iter().zip([data, load, store]) {
+        for (plane, runs) in Plane::ALL.into_iter().zip([data, load, store]) {
+            let (region, offset) = self.region(plane, *span);
             put_back(region, offset, span.len as usize, runs);
         }
     }

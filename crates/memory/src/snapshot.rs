@@ -4,6 +4,7 @@ use crate::error::HostLimit;
 use crate::layout::Arena;
 use crate::memory::Memory;
 use crate::object::Object;
+use crate::resident::Marks;
 use crate::saved::Saved;
 use crate::table::{ArenaBooks, Table};
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub struct Snapshot {
     arenas: [ArenaBooks; Arena::ALL.len()],
     /// One for each object, in the same order.
     saved: Vec<Saved>,
+    resident: Marks,
 }
 
 /// A snapshot was not restored.
@@ -50,11 +52,12 @@ impl Memory {
             objects: table.objects.clone(),
             arenas: table.arenas.clone(),
             saved: table.objects.values().map(|object| table.space.save(object.slot)).collect(),
+            resident: table.space.resident.marks(),
         }
     }
 
-    /// Makes the memory what it was: objects, bytes, rights, and which addresses later allocations get. It may be a
-    /// snapshot of another memory, unless that had pages from outside. The bytes of pages from outside are restored,
+    /// Makes the memory what it was: objects, bytes, rights, what it takes of the host, and which addresses later
+    /// allocations get; its limit stays. It may be a snapshot of another memory, unless that had pages from outside. The bytes of pages from outside are restored,
     /// which everybody who maps them sees.
     ///
     /// # Errors
@@ -90,6 +93,7 @@ impl Table {
         for saved in &snapshot.saved {
             self.space.put_back(saved);
         }
+        self.space.come_back(&snapshot.resident);
         self.objects.clone_from(&snapshot.objects);
         for (here, there) in self.arenas.iter_mut().zip(&snapshot.arenas) {
             here.restore(there);

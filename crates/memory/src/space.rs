@@ -1,10 +1,11 @@
 //! The three reservations of one memory, as one thing: bytes, load shadow, store shadow.
 #![expect(unsafe_code, reason = "writes the bytes and shadows of the reservation")]
 
-use crate::error::HostLimit;
+use crate::error::{HostLimit, OverLimit};
 use crate::host::{Initial, Region, page_size};
 use crate::layout::{Arena, GUARD, WINDOW, extend};
 use crate::origin::Rights;
+use crate::resident::{Marks, Plane, Resident};
 use crate::window::Window;
 
 /// Bytes that are committed at a time, at least.
@@ -24,6 +25,8 @@ pub(crate) struct Space {
     store: Region,
     /// By arena: bytes from the first that an object can have.
     committed: [u32; Arena::ALL.len()],
+    /// Which pages of the host all that took. A page of a shadow that is not in it holds zeros.
+    pub(crate) resident: Resident,
 }
 
 /// A range of simulated addresses, by the low 32 bits of the first one.
@@ -54,6 +57,7 @@ impl Space {
             load: region(Initial::Zeros)?,
             store: region(Initial::Zeros)?,
             committed: [0; Arena::ALL.len()],
+            resident: Resident::new(),
         })
     }
 
@@ -89,10 +93,14 @@ impl Space {
         Ok(())
     }
 
-    /// Data, load shadow and store shadow, and where a committed span is in them.
-    pub(crate) fn regions(&self, span: Span) -> [(&Region, usize); 3] {
-        let offset = self.offset_of(span);
-        [(&self.data, offset), (&self.load, offset), (&self.store, offset)]
+    /// One of the reservations, and where a committed span is in it.
+    pub(crate) fn region(&self, plane: Plane, span: Span) -> (&Region, usize) {
+        let region = match plane {
+            Plane::Data => &self.data,
+            Plane::Load => &self.load,
+            Plane::Store => &self.store,
+        };
+        (region, self.offset_of(span))
     }
 
     /// Asserts that a span is committed. All writes below go through it, so a wrong span is a panic and no more.
@@ -106,32 +114,107 @@ impl Space {
         offset(span.start)
     }
 
-    /// Gives a program `rights` to a span, as one object. What it had is forgotten.
-    pub(crate) fn paint(&self, span: Span, rights: Rights) {
-        let offset = self.offset_of(span);
-        for (shadow, allowed) in [(&self.load, rights.load), (&self.store, rights.store)] {
-            let at = shadow.base().wrapping_add(offset);
-            // SAFETY: `offset_of` checked that the span is committed in this region.
-            unsafe {
-                if allowed {
-                    paint_bytes(at, span.len as usize);
-                } else {
-                    at.write_bytes(0, span.len as usize);
-                }
+    /// Counts the pages that a span takes once a program has `rights` to it: what it may load is counted as if it had
+    /// been stored to, which it mostly was.
+    pub(crate) fn admit(&mut self, span: Span, rights: Rights) -> Result<(), OverLimit> {
+        let planes: &[Plane] = match (rights.load, rights.store) {
+            (false, false) => &[],
+            (true, false) => &[Plane::Data, Plane::Load],
+            (false, true) => &[Plane::Data, Plane::Store],
+            (true, true) => &Plane::ALL,
+        };
+        self.resident.take(planes, span)
+    }
+
+    /// Gives a program `rights` to a span, as one object. What it had is forgotten. Over the limit, nothing happens.
+    pub(crate) fn paint(&mut self, span: Span, rights: Rights) -> Result<(), OverLimit> {
+        self.admit(span, rights)?;
+        for (plane, allowed) in [(Plane::Load, rights.load), (Plane::Store, rights.store)] {
+            if !allowed {
+                self.wipe(plane, span);
+                continue;
+            }
+            let (shadow, offset) = self.region(plane, span);
+            // SAFETY: `region` checked that the span is committed in it.
+            unsafe { paint_bytes(shadow.base().wrapping_add(offset), span.len as usize) };
+        }
+        Ok(())
+    }
+
+    /// Makes the bytes of a span zero and leaves the rights to it alone.
+    pub(crate) fn zero(&mut self, span: Span) {
+        self.clear(Plane::Data, span);
+    }
+
+    /// Takes all rights to a span away and keeps its bytes. They may well come back: pages of the shadows stay.
+    pub(crate) fn revoke(&mut self, span: Span) {
+        self.wipe(Plane::Load, span);
+        self.wipe(Plane::Store, span);
+    }
+
+    /// The same for good.
+    pub(crate) fn retire(&mut self, span: Span) {
+        for plane in [Plane::Load, Plane::Store] {
+            let pages = self.resident.around(span);
+            if self.resident.any(plane, &pages) {
+                self.clear(plane, span);
             }
         }
     }
 
-    /// Makes the bytes of a span zero and leaves the rights to it alone.
-    pub(crate) fn zero(&self, span: Span) {
-        clear(&self.data, self.offset_of(span), span.len as usize);
+    /// Zeros a span of a shadow where it is not zero for sure.
+    fn wipe(&mut self, plane: Plane, span: Span) {
+        for page in self.resident.around(span).filter(|page| self.resident.has(plane, *page)) {
+            self.write_zeros(plane, self.resident.part(span, page));
+        }
     }
 
-    /// Takes all rights to a span away and keeps its bytes.
-    pub(crate) fn revoke(&self, span: Span) {
-        let offset = self.offset_of(span);
-        for shadow in [&self.load, &self.store] {
-            clear(shadow, offset, span.len as usize);
+    /// Zeros a span; a long one by giving back the whole pages in it.
+    fn clear(&mut self, plane: Plane, span: Span) {
+        let whole = self.resident.within(span);
+        if (span.len as usize) < PURGE_FROM || whole.is_empty() {
+            self.resident.note(plane, span);
+            return self.write_zeros(plane, span);
+        }
+        let page = page_size() as u32;
+        let (start, len) = (whole.start * page, whole.len() as u32 * page);
+        let head = Span { start: span.start, len: start - span.start };
+        let tail = Span { start: start + len, len: span.len - head.len - len };
+        self.purge(plane, Span { start, len });
+        for edge in [head, tail] {
+            let pages = self.resident.around(edge);
+            if self.resident.any(plane, &pages) {
+                self.write_zeros(plane, edge);
+            }
+        }
+    }
+
+    /// Gives whole pages back to the host, which makes them zero.
+    fn purge(&mut self, plane: Plane, span: Span) {
+        let (region, offset) = self.region(plane, span);
+        if region.purge(offset, span.len as usize).is_ok() {
+            let pages = self.resident.around(span);
+            self.resident.give(plane, &pages);
+        } else {
+            self.resident.note(plane, span);
+            self.write_zeros(plane, span);
+        }
+    }
+
+    fn write_zeros(&self, plane: Plane, span: Span) {
+        let (region, offset) = self.region(plane, span);
+        // SAFETY: `region` checked that the span is committed in it.
+        unsafe { region.base().wrapping_add(offset).write_bytes(0, span.len as usize) };
+    }
+
+    /// Has as many pages as it had when the marks were taken. All that was written since is zero again.
+    pub(crate) fn come_back(&mut self, marks: &Marks) {
+        let mut since = Vec::new();
+        self.resident.come_back(marks, |plane, pages| since.push((plane, pages)));
+        let page = page_size() as u32;
+        for (plane, pages) in since {
+            let span = Span { start: pages.start * page, len: pages.len() as u32 * page };
+            self.purge(plane, span);
         }
     }
 
@@ -147,13 +230,23 @@ impl Space {
     }
 
     /// Puts fresh pages of our own in place of pages of a file. False: the host refused.
-    pub(crate) fn unmap(&self, span: Span) -> bool {
-        self.data.renew(self.offset_of(span), span.len as usize).is_ok()
+    pub(crate) fn unmap(&mut self, span: Span) -> bool {
+        let renewed = self.data.renew(self.offset_of(span), span.len as usize).is_ok();
+        if renewed {
+            let pages = self.resident.around(span);
+            self.resident.give(Plane::Data, &pages);
+        }
+        renewed
     }
 
     /// Makes the reservation as good as new for another memory. `used` is by arena how many of the bytes
     /// that objects can have were ever handed out. False: it cannot be reused.
-    pub(crate) fn clean(&self, used: [u32; Arena::ALL.len()]) -> bool {
+    pub(crate) fn clean(&mut self, used: [u32; Arena::ALL.len()]) -> bool {
+        for arena in Arena::ALL {
+            self.resident.forget(Span { start: arena.first(), len: used[arena as usize] });
+        }
+        self.resident.give_outside(u64::MAX);
+        self.resident.set_limit(u64::MAX);
         Arena::ALL.into_iter().all(|arena| self.clean_arena(arena, used[arena as usize]))
     }
 
@@ -195,20 +288,4 @@ unsafe fn paint_bytes(at: *mut u8, len: usize) {
             at.add(len - left).write(left as u8);
         }
     }
-}
-
-/// Zeros a committed range; a long one by giving back the whole pages in it.
-fn clear(region: &Region, offset: usize, len: usize) {
-    let page = page_size();
-    let first = offset.next_multiple_of(page);
-    let last = (offset + len) / page * page;
-    let zero = |from: usize, to: usize| {
-        // SAFETY: the caller says that the range is committed.
-        unsafe { region.base().wrapping_add(from).write_bytes(0, to - from) }
-    };
-    if len < PURGE_FROM || region.purge(first, last - first).is_err() {
-        return zero(offset, offset + len);
-    }
-    zero(offset, first);
-    zero(last, offset + len);
 }

@@ -122,20 +122,26 @@ impl Table {
         self.arenas[arena as usize].extents.take(len, align)
     }
 
+    /// Takes back an object that was just made and never touched.
+    pub(crate) fn undo(&mut self, start: u32) {
+        let (Some(object), Some(arena)) = (self.objects.remove(&start), arena_of(start)) else { return };
+        self.arenas[arena as usize].extents.give(object.slot.start, object.slot.len);
+    }
+
     /// Takes an object out; its addresses stay unused for a while.
     pub(crate) fn free(&mut self, start: u32, site: Option<Site>) -> bool {
         let Some(object) = self.objects.remove(&start) else { return false };
         let Some(arena) = arena_of(start) else { return false };
         if object.mapping.is_some() && !self.space.unmap(page_span(object.span)) {
             // The host refused to replace the pages: these addresses are lost, which costs nothing but addresses.
-            self.space.revoke(object.slot);
+            self.space.retire(object.slot);
             self.lost = true;
             return true;
         }
         // Programs have rights to what is visible and to parts, and to nothing else of it.
         match object.shape {
-            Shape::Whole(visible) if !object.has_parts() => self.space.revoke(visible),
-            _ => self.space.revoke(object.slot),
+            Shape::Whole(visible) if !object.has_parts() => self.space.retire(visible),
+            _ => self.space.retire(object.slot),
         }
         self.space.zero(object.slot);
         let books = &mut self.arenas[arena as usize];
@@ -156,7 +162,7 @@ impl Table {
     }
 
     /// Gives the reservation back, for another memory.
-    pub(crate) fn retire(self) {
+    pub(crate) fn retire(mut self) {
         let used = self.used();
         let mut mapped = self.objects.values().filter(|object| object.mapping.is_some());
         let clean = mapped.all(|object| self.space.unmap(page_span(object.span)));
@@ -188,13 +194,13 @@ impl Table {
     }
 
     /// The parts of an object, if it can have some: a whole one that no program may touch otherwise.
-    pub(crate) fn parts_mut(&mut self, addr: u32) -> Option<(&Space, &mut Parts, Span)> {
+    pub(crate) fn parts_mut(&mut self, addr: u32) -> Option<(&mut Space, &mut Parts, Span)> {
         let (_, object) = self.objects.range_mut(..=addr).next_back()?;
         let divisible = object.rights == Rights::NONE && matches!(object.shape, Shape::Whole(_));
         if !divisible || !object.span.contains(addr) {
             return None;
         }
-        Some((&self.space, object.parts.get_or_insert_default(), object.span))
+        Some((&mut self.space, object.parts.get_or_insert_default(), object.span))
     }
 }
 

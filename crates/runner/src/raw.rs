@@ -22,6 +22,8 @@ pub struct RawRequest {
     pub budget: Option<u64>,
     /// The seed of stack bytes and clobbered registers.
     pub seed: u64,
+    /// Bytes of the host's memory that simulated objects may take.
+    pub limit: Option<u64>,
 }
 
 /// What it came to.
@@ -48,7 +50,8 @@ pub struct RawReport {
 /// The bytes are no program.
 pub fn run_raw(request: &RawRequest) -> Result<RawReport> {
     let insns = Insn::from_slice(&request.code).map_err(|error| Error::from_input(error.to_string()))?;
-    let mut kernel = Kernel::new(Config { seed: request.seed, ..Config::default() })?;
+    let memory = request.limit.unwrap_or(Config::DEFAULT_MEMORY);
+    let mut kernel = Kernel::new(Config { seed: request.seed, memory, ..Config::default() })?;
     let run = RawRun {
         repeat: request.repeat.unwrap_or(1),
         budget: request.budget,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use skep::Report;
+use skep::{Class, Report};
 
 use crate::json::hex_string;
 
@@ -198,6 +198,11 @@ pub struct FaultReport {
 }
 
 impl FaultReport {
+    /// Whether it was not the program's fault but the host's, which had no more to give.
+    pub fn is_host_limit(&self) -> bool {
+        self.class == Class::HostLimit.name()
+    }
+
     pub(crate) fn new(report: &Report, packet: Option<u64>) -> FaultReport {
         let line = report.line.as_ref();
         FaultReport {

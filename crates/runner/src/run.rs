@@ -49,6 +49,8 @@ pub struct RunRequest {
     pub budget: Option<u64>,
     /// How often, to tell the time of a run.
     pub repeat: Option<u32>,
+    /// Bytes of the host's memory that simulated objects may take.
+    pub memory: Option<u64>,
 }
 
 impl Default for RunRequest {
@@ -65,6 +67,7 @@ impl Default for RunRequest {
             seed: 0,
             budget: None,
             repeat: None,
+            memory: None,
         }
     }
 }
@@ -226,6 +229,9 @@ struct Session {
 impl Session {
     fn open(object: &[u8], request: &RunRequest) -> Result<Session> {
         let mut builder = skep::parse(object)?.cpus(request.cpus).seed(request.seed);
+        if let Some(bytes) = request.memory {
+            builder = builder.memory(bytes);
+        }
         let name = choose(&mut builder, request.program.as_deref())?;
         builder = builder.autoload(&name, true)?;
         for (name, max_entries) in &request.max_entries {

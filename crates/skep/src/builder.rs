@@ -111,6 +111,14 @@ impl Builder {
         self
     }
 
+    /// How much of the host's memory simulated objects may take, in bytes; [`Config::DEFAULT_MEMORY`] if not said. A run
+    /// that would take more ends with [`Class::HostLimit`](crate::Class::HostLimit).
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Builder {
+        self.config.memory = bytes;
+        self
+    }
+
     /// Changes anything else of the machine.
     #[must_use]
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Builder {

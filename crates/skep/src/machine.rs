@@ -49,7 +49,13 @@ impl Skep {
                 (MapType::Ringbuf, _) => RingBuffer::new(&kernel, fd).map(Source::Ring),
                 _ => continue,
             };
-            let source = source.map_err(|errno| Error::call(format!("reader of map {}", map.name), errno))?;
+            let source = source.map_err(|errno| {
+                let place = format!("reader of map {}", map.name);
+                match kernel.refused() {
+                    Some(text) => Error::other(Class::HostLimit, format!("{place}: {text}")),
+                    None => Error::call(place, errno),
+                }
+            })?;
             readers.push(Reader { map: map.name.clone(), source });
         }
         Ok(Skep { kernel, loaded, readers, next_user: USER_START })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytemuck::{AnyBitPattern, NoUninit};
 use skep_abi::{Errno, MapType, flags};
 use skep_btf::{TypeId, Value};
-use skep_kernel::{Fd, Kernel};
+use skep_kernel::{Class, Fd, Kernel};
 use skep_loader::{Loaded, LoadedMap, MapSource};
 use skep_maps::MapSpec;
 use skep_object::{Object, Var};
@@ -272,7 +272,12 @@ impl<'a> Map<'a> {
     }
 
     fn failed(&self, what: &str, errno: Errno) -> Error {
-        Error::call(self.place(what), errno)
+        match self.kernel.refused() {
+            Some(text) if errno == Errno::ENOMEM => {
+                Error::other(Class::HostLimit, format!("{}: {text}", self.place(what)))
+            }
+            _ => Error::call(self.place(what), errno),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::args::{Engine, EngineArgs, RunArgs};
 use crate::exit::{Done, Failure};
 use crate::{input, show};
-use skep_runner::{Capture, Input, RawRequest, RunReport, RunRequest};
+use skep_runner::{Capture, FaultReport, Input, RawRequest, RunReport, RunRequest};
 
 pub(crate) fn main(args: &RunArgs) -> Result<Done, Failure> {
     check_engine(&args.engine)?;
@@ -37,6 +37,7 @@ fn run_raw(args: &RunArgs, code: &Path) -> Result<Done, Failure> {
         repeat: args.engine.repeat,
         budget: args.engine.budget,
         seed: args.seed,
+        limit: args.engine.memory,
     };
     let report = skep_runner::run_raw(&request)
         .map_err(|error| Failure::from(error).within(&code.display().to_string()))?;
@@ -46,7 +47,7 @@ fn run_raw(args: &RunArgs, code: &Path) -> Result<Done, Failure> {
     } else {
         show::run::print_raw(&mut out, &report)?;
     }
-    Ok(if report.fault.is_some() { Done::ProgramFailed } else { Done::Well })
+    done(report.fault.as_ref()).map_err(|failure| failure.within(&code.display().to_string()))
 }
 
 fn run_object(args: &RunArgs, object: &Path) -> Result<Done, Failure> {
@@ -63,7 +64,16 @@ fn run_object(args: &RunArgs, object: &Path) -> Result<Done, Failure> {
         let capture = args.pcap.as_deref().unwrap_or(object);
         return Err(Failure::usage(error).within(&capture.display().to_string()));
     }
-    Ok(if report.fault.is_some() { Done::ProgramFailed } else { Done::Well })
+    done(report.fault.as_ref()).map_err(|failure| failure.within(&name))
+}
+
+/// What a run came to, once its report is printed. What the host had no more of says nothing about the program.
+fn done(fault: Option<&FaultReport>) -> Result<Done, Failure> {
+    match fault {
+        Some(fault) if fault.is_host_limit() => Err(Failure::usage(&fault.message)),
+        Some(_) => Ok(Done::ProgramFailed),
+        None => Ok(Done::Well),
+    }
 }
 
 fn print(args: &RunArgs, report: &RunReport) -> Result<(), Failure> {
@@ -112,6 +122,7 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
         seed: args.seed,
         budget: args.engine.budget,
         repeat: args.engine.repeat,
+        memory: args.engine.memory,
         ..RunRequest::default()
     };
     if let Some(packet) = &args.packet {

@@ -21,6 +21,7 @@ mod task;
 mod time;
 mod xdp;
 
+use crate::report::over_limit;
 use crate::state::Core;
 use env::{Answer, Env, Stop};
 use skep_abi::helpers::{Helper, func, helper};
@@ -173,7 +174,8 @@ pub(crate) fn call(core: &mut Core, call: &mut Call<'_>, id: u32) -> Outcome {
         return Outcome::Fault(HostFault::not_emulated(missing(id)));
     };
     call.charge(CALL_COST);
-    outcome((row.run)(&mut Env { core, call, helper }))
+    let answer = (row.run)(&mut Env { core, call, helper });
+    outcome(call, answer)
 }
 
 /// Goes on with a helper whose callback returned.
@@ -183,10 +185,15 @@ pub(crate) fn resume(core: &mut Core, call: &mut Call<'_>, cont: Continuation, r
         return Outcome::Fault(HostFault::program("a callback returned to a helper that makes none"));
     };
     call.charge(RESUME_COST);
-    outcome(resume(&mut Env { core, call, helper }, cont, r0))
+    let answer = resume(&mut Env { core, call, helper }, cont, r0);
+    outcome(call, answer)
 }
 
-fn outcome(answer: Answer) -> Outcome {
+/// What a call comes to. Whatever a helper made of it, a program does not go on without the memory that it asked for.
+fn outcome(call: &Call<'_>, answer: Answer) -> Outcome {
+    if let Some(refused) = call.memory.take_refused() {
+        return Outcome::Fault(HostFault::host_limit(over_limit(&refused)));
+    }
     match answer {
         Ok(outcome) => outcome,
         Err(Stop::Errno(errno)) => Outcome::Return(errno.neg() as u64),

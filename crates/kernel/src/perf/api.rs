@@ -39,11 +39,13 @@ impl Kernel {
     ///
     /// # Errors
     /// `EBADF`, `EINVAL`: no event. `EINVAL`: not a power of two of pages, or another number than before. `ENOMEM`: no
-    /// room.
+    /// room, or [`Kernel::refused`] says why.
     pub fn perf_mmap(&mut self, fd: Fd, pages: u32) -> Result<PerfRing, Errno> {
         let id = self.event(fd)?;
-        let event = self.core.objects.perf_mut(id).ok_or(Errno::EINVAL)?;
-        event.map(&self.memory, pages)
+        self.limited(|kernel| {
+            let event = kernel.core.objects.perf_mut(id).ok_or(Errno::EINVAL)?;
+            event.map(&kernel.memory, pages)
+        })
     }
 
     /// The ring of an event that was mapped.

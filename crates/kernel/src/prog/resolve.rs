@@ -3,7 +3,7 @@
 use super::ProgLoad;
 use crate::files::{Fd, Files};
 use crate::object::{Object, Objects, handle};
-use crate::report::LoadError;
+use crate::report::{LoadError, over_limit};
 use skep_abi::flags::BPF_F_SLEEPABLE;
 use skep_abi::{Errno, MapType, ProgType};
 use skep_isa::{Imm64, Insn, Op, decode};
@@ -161,6 +161,9 @@ impl Resolver<'_> {
             return refused(Errno::EINVAL, "no direct value access support for this map type".to_owned());
         }
         object.map.value_addr(self.cx, off).or_else(|errno| {
+            if let Some(refused) = self.cx.memory.take_refused() {
+                return Err(LoadError::host_limit(Some(slot), over_limit(&refused)));
+            }
             let size = spec.value_size;
             refused(errno, format!("invalid access to map value pointer, value_size={size} off={off}"))
         })

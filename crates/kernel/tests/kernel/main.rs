@@ -2,6 +2,7 @@
 
 mod load;
 mod maps_and_fds;
+mod memory_limit;
 mod packets;
 mod perf_model;
 mod perf_output;

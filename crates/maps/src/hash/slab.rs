@@ -22,7 +22,12 @@ pub(crate) struct Slab {
     /// Slots below this are accessible to programs.
     granted: u32,
     request: Request,
+    /// Bytes of the host that a slot takes beside its values: its key, and its places in table, order and lists.
+    beside: u64,
 }
+
+/// Those without the key.
+const ENTRY: u64 = 48;
 
 impl Slab {
     /// An empty slab for at most `slots` slots.
@@ -37,6 +42,7 @@ impl Slab {
             stride: spec.stride(),
             granted: 0,
             request: Request::of(spec),
+            beside: u64::from(spec.key_size) + ENTRY,
         }
     }
 
@@ -46,7 +52,8 @@ impl Slab {
         chunk + u64::from(slot & ((1 << self.shift) - 1)) * self.step
     }
 
-    /// Makes the value of a slot; slots are made in the order of their numbers. -ENOMEM when the address space is full.
+    /// Makes the value of a slot; slots are made in the order of their numbers. -ENOMEM when the address space is full,
+    /// or the host is to give no more.
     pub(crate) fn make(&mut self, memory: &Memory, values: &Values, slot: u32) -> Result<u64, Errno> {
         while self.chunks.len() <= (slot >> self.shift) as usize {
             let count = u64::from(self.copies) << self.shift;
@@ -54,17 +61,26 @@ impl Slab {
             self.chunks.push(chunk);
         }
         while self.granted <= slot {
-            let addr = self.addr(self.granted);
-            for copy in 0..u64::from(self.copies) {
-                memory.grant(addr + copy * self.stride);
-            }
-            self.granted += 1;
+            self.grant_next(memory)?;
         }
         Ok(self.addr(slot))
     }
 
+    fn grant_next(&mut self, memory: &Memory) -> Result<(), Errno> {
+        let addr = self.addr(self.granted);
+        if !(0..u64::from(self.copies)).all(|copy| memory.grant(addr + copy * self.stride)) {
+            return Err(Errno::ENOMEM);
+        }
+        if !memory.take_outside(self.beside) {
+            return Err(Errno::ENOMEM);
+        }
+        self.granted += 1;
+        Ok(())
+    }
+
     /// Frees all chunks.
     pub(crate) fn release(&mut self, memory: &Memory) {
+        memory.give_outside(self.beside * u64::from(self.granted));
         for chunk in self.chunks.drain(..) {
             memory.free(chunk);
         }
