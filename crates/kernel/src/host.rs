@@ -6,7 +6,7 @@ use crate::report::{Class, Report};
 use crate::state::Core;
 use skep_isa::{Callee, Size};
 use skep_maps::ObjRef;
-use skep_memory::{Memory, ObjectInfo, Site};
+use skep_memory::{Fault, Memory, ObjectInfo, Site};
 use skep_vm::{Call, Continuation, FaultClass, Host, HostFault, Machine, Outcome, Trap, TrapKind};
 
 /// `SKF_NET_OFF` and `SKF_LL_OFF`: offsets from here on count from the network and the Ethernet header.
@@ -26,6 +26,10 @@ impl Host for Core {
 
     fn resume(&mut self, call: &mut Call<'_>, cont: Continuation, r0: u64) -> Outcome {
         helpers::resume(self, call, cont, r0)
+    }
+
+    fn bad_load(&mut self, call: &mut Call<'_>, fault: &Fault) -> Option<u64> {
+        self.forgive(call, fault)
     }
 
     /// `bpf_skb_load_helper_*` (`net/core/filter.c`): non-negative offsets count from what the program calls the
@@ -107,6 +111,7 @@ impl Core {
             depth: machine.depth(),
             message: message.to_owned(),
             object: None,
+            notes: self.notes(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is running: the state that lives as long as one invocation of a program.
 
 use crate::context::{Area, Frame};
+use crate::notes::BadLoads;
 use skep_abi::ProgType;
 use skep_memory::Site;
 
@@ -33,6 +34,8 @@ pub(crate) struct Invocation {
     pub(crate) cookie: u64,
     /// Where the packet is to go.
     pub(crate) redirect: Option<Redirect>,
+    /// Loads through bad kernel addresses.
+    pub(crate) bad_loads: Option<BadLoads>,
     /// The `bpf_spin_lock` that is held.
     pub(crate) held: Option<Held>,
     /// Keys that callbacks of `bpf_for_each_map_elem` look at, to be freed: one for each walk under way.

@@ -61,6 +61,7 @@ mod host;
 mod invocation;
 mod kernel;
 mod maps;
+mod notes;
 mod object;
 mod perf;
 mod probe;
@@ -79,6 +80,7 @@ pub use files::Fd;
 pub use helpers::emulated_helpers;
 pub use invocation::Redirect;
 pub use kernel::Kernel;
+pub use notes::Note;
 pub use perf::{PerfEventAttr, PerfRing};
 pub use prog::{
     FuncInfo, LineInfo, MapView, NotVerified, ProgInfo, ProgLoad, ProgView, Rejection, Verdict, Verify,

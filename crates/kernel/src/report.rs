@@ -1,5 +1,6 @@
 //! What went wrong, where in the program and whose fault it is.
 
+use crate::notes::Note;
 use crate::prog::LineInfo;
 use skep_abi::Errno;
 use skep_isa::Reg;
@@ -63,6 +64,8 @@ pub struct Report {
     pub message: String,
     /// The object that a memory access missed, as far as one can tell.
     pub object: Option<ObjectInfo>,
+    /// What happened before that its author should know.
+    pub notes: Vec<Note>,
 }
 
 impl fmt::Display for Report {
@@ -77,7 +80,7 @@ impl fmt::Display for Report {
         if let Some(line) = &self.line {
             write!(f, "\n  at {line}")?;
         }
-        Ok(())
+        self.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
     }
 }
 

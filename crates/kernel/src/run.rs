@@ -4,6 +4,7 @@ use crate::context::{Area, Context, Frame, FrameError, PacketKind};
 use crate::files::Fd;
 use crate::invocation::{Invocation, Probed, Redirect};
 use crate::kernel::Kernel;
+use crate::notes::Note;
 use crate::prog::ProgInfo;
 use crate::report::{RunError, over_limit};
 use skep_abi::{AttachType, ProgType, ctx, tc, xdp};
@@ -65,6 +66,8 @@ pub struct Ran {
     pub ctx_out: Vec<u8>,
     /// Where `bpf_redirect` said that the packet is to go.
     pub redirect: Option<Redirect>,
+    /// What did not stop the program and its author should know; of several runs, all of it.
+    pub notes: Vec<Note>,
 }
 
 impl Ran {
@@ -196,6 +199,7 @@ impl Kernel {
             meta_out,
             ctx_out: now.ctx.bytes(&self.memory),
             redirect: now.redirect,
+            notes: self.core.notes(),
         }
     }
 }

@@ -64,6 +64,9 @@ pub struct RunReport {
     pub printk_lost: u64,
     /// What a user should know of the object: programs and maps that could not be loaded, calls that will not work.
     pub warnings: Vec<String>,
+    /// What happened that did not stop the program: loads through bad kernel addresses that gave 0.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Where and how the program faulted.
     pub fault: Option<FaultReport>,
     /// Why not all of the input was run: a capture that is cut off.

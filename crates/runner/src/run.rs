@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skep::kernel::Redirect;
+use skep::kernel::{Note, Redirect};
 use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Run, Skep};
 
 use crate::capture::Capture;
@@ -23,6 +23,8 @@ const ETH_HLEN: usize = 14;
 
 /// Bytes of a context that is made up where none is given: zeros.
 const MADE_UP: usize = 512;
+/// Notes that a report has room for.
+const NOTES: usize = 16;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -314,12 +316,26 @@ impl Session {
         self.report.retval_name = ran.verdict();
         self.report.insns += ran.insns;
         self.report.redirect_ifindex = redirect(ran);
+        self.add_notes(&ran.notes);
+    }
+
+    /// Adds what is not said already: packets of a capture have much in common.
+    fn add_notes(&mut self, notes: &[Note]) {
+        let notes = notes.iter().map(ToString::to_string);
+        let kept = &mut self.report.notes;
+        for note in notes {
+            if kept.len() < NOTES && !kept.contains(&note) {
+                kept.push(note);
+            }
+        }
     }
 
     /// Puts a fault into the report; any other error is one of the request.
     fn fault(&mut self, error: Error, packet: Option<u64>) -> Result<()> {
         let Some(report) = error.report() else { return Err(error) };
+        let notes = report.notes.clone();
         self.report.fault = Some(FaultReport::new(report, packet));
+        self.add_notes(&notes);
         self.report.retval = None;
         self.report.retval_name = None;
         Ok(())

@@ -46,7 +46,7 @@ pub use skep_btf as btf;
 pub use skep_isa as isa;
 pub use skep_kernel as kernel;
 pub use skep_kernel::{
-    Class, Clock, Context, LineInfo, PacketCtx, PtRegs, Ran, Report, Run, Task, TraceLine,
+    Class, Clock, Context, LineInfo, Note, PacketCtx, PtRegs, Ran, Report, Run, Task, TraceLine,
 };
 pub use skep_loader as loader;
 pub use skep_maps as maps;

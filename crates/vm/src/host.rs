@@ -35,6 +35,13 @@ pub trait Host {
         None
     }
 
+    /// Says what a load gives that memory refused: `Some` is the value, before sign extension, where the kernel's
+    /// exception table would let the program go on. `None`, the default, is a fault. Stores and atomics never come here.
+    fn bad_load(&mut self, call: &mut Call<'_>, fault: &Fault) -> Option<u64> {
+        let _ = (call, fault);
+        None
+    }
+
     /// Converts an address between address spaces: `from` 1 `to` 0 makes an arena pointer loadable, `from` 0 `to` 1
     /// makes it a user address. `None`, the default, is a fault: there is no arena.
     fn cast_address(&mut self, call: &mut Call<'_>, value: u64, to: u16, from: u16) -> Option<u64> {

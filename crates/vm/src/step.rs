@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use skep_isa::{AtomicOp, Callee, Imm64, Op, Operand, PacketMode, Reg, Size};
-use skep_memory::Memory;
+use skep_memory::{Fault, Memory};
 
 use crate::atomic;
 use crate::callers::Awaits;
@@ -32,7 +32,10 @@ impl Machine {
             Op::LoadImm64 { dst, value } => self.set(dst, resolved(value)),
             Op::LoadPacket { mode, size, imm } => return self.load_packet(memory, host, mode, size, imm),
             Op::Load { size, signed, dst, base, off } => {
-                let value = memory.load(self.address(base, off), size.bytes()).map_err(TrapKind::Memory)?;
+                let value = match memory.load(self.address(base, off), size.bytes()) {
+                    Ok(value) => value,
+                    Err(fault) => self.bad_load(memory, host, fault)?,
+                };
                 self.set(dst, if signed { size.sign_extend(value) } else { value });
             }
             Op::Store { size, base, off, value } => {
@@ -125,6 +128,16 @@ impl Machine {
                 self.leave(memory, host)
             }
         }
+    }
+
+    /// What a refused load gives, if the host lets the program go on.
+    #[cold]
+    fn bad_load(&mut self, memory: &Memory, host: &mut dyn Host, fault: Fault) -> Result<u64, Box<TrapKind>> {
+        let mut call = Call::new(memory, self);
+        let value = host.bad_load(&mut call, &fault);
+        let charged = call.charged();
+        self.add_charge(charged);
+        value.ok_or_else(|| Box::new(TrapKind::Memory(fault)))
     }
 
     /// Asks the host something at the current call, and does what it answers.

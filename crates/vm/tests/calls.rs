@@ -507,3 +507,36 @@ fn packet_loads() {
     let in_function = "call f\nr0 += 7\nexit\nf:\nr0 = *(u8 *)skb[9]\nr0 = 5\nexit";
     assert_eq!(returns(in_function, &host).0, 7, "only the function ends");
 }
+
+#[test]
+fn a_host_may_let_refused_loads_pass() {
+    let text = "
+        r1 = 16
+        r2 = 7
+        r2 = *(u32 *)(r1 + 4)
+        r0 = *(s8 *)(r1 + 0)
+        r0 += r2
+        exit
+    ";
+    let host = Helpers { bad_load: Some(0x80), ..Helpers::default() };
+    let (r0, machine, host) = returns(text, &host);
+    assert_eq!((r0 as i64, machine.insns(), machine.charges()), (0x80 - 0x80, 6, 2));
+    assert_eq!(host.log, ["4 bytes at 0x14, slot 2", "1 bytes at 0x10, slot 3"]);
+}
+
+#[test]
+fn stores_and_atomics_are_always_faults() {
+    let host = Helpers { bad_load: Some(0), ..Helpers::default() };
+    for access in
+        ["*(u32 *)(r1 + 4) = 1", "lock *(u64 *)(r1 + 0) += r1", "r2 = load_acquire((u64 *)(r1 + 0))"]
+    {
+        let text = format!("r1 = 16\n{access}\nr0 = 0\nexit");
+        let (end, _, host) = run_all(&World::new(), &program(&text), &host, None);
+        let End::Trap { kind: TrapKind::Memory(_), slot: 1, .. } = end else { panic!("{access}: {end:?}") };
+        assert!(host.log.is_empty(), "{access}");
+    }
+    let (end, _, host) =
+        run_all(&World::new(), &program("r1 = 0\nr0 = *(u8 *)(r1 + 0)\nexit"), &Helpers::default(), None);
+    assert!(matches!(end, End::Trap { kind: TrapKind::Memory(_), .. }));
+    assert_eq!(host.log.len(), 1);
+}

@@ -33,6 +33,7 @@ pub(crate) fn print(out: &mut impl Write, report: &RunReport) -> io::Result<()> 
         print_some(out, report.printk.iter().map(String::as_str), report.printk.len())?;
         print_omitted(out, report.printk_lost, "lines")?;
     }
+    report.notes.iter().try_for_each(|note| writeln!(out, "\n{note}"))?;
     if let Some(fault) = &report.fault {
         print_fault(out, fault)?;
     }

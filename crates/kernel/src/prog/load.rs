@@ -5,6 +5,7 @@ use crate::files::Fd;
 use crate::helpers;
 use crate::kernel::Kernel;
 use crate::maps::owner_of;
+use crate::notes::has_typed_pointers;
 use crate::object::Object;
 use crate::report::LoadError;
 use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
@@ -47,10 +48,12 @@ impl Kernel {
             let known = skep_isa::decode(&resolved.insns, error.slot).err().map(|it| it.kernel_message());
             LoadError::rejected(Errno::EINVAL, Some(error.slot), known.unwrap_or(error.message))
         })?;
+        let specs = resolved.maps.iter().filter_map(|it| self.core.objects.map(it.0)).map(|it| it.map.spec());
+        let typed_pointers = has_typed_pointers(load.prog_type, &load.insns, specs);
         // The tag is how traps and helpers know the program again.
         let tag = u64::from(self.core.objects.next_id().0);
         self.adopt(Prog {
-            info: Arc::new(info(load, attach, verdict, &resolved.insns)),
+            info: Arc::new(ProgInfo { typed_pointers, ..info(load, attach, verdict, &resolved.insns) }),
             program: Arc::new(program.with_tag(tag)),
             maps: resolved.maps.iter().map(|it| it.0).collect(),
             text_base,
@@ -120,6 +123,7 @@ fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::I
         prog_type: load.prog_type,
         expected_attach_type: attach,
         gpl_compatible: check::is_gpl_compatible(&load.license),
+        typed_pointers: false,
         xdp_has_frags: load.flags & BPF_F_XDP_HAS_FRAGS != 0,
         sleepable: load.flags & BPF_F_SLEEPABLE != 0,
         warnings: warnings(insns),

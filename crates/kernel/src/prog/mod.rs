@@ -84,6 +84,8 @@ pub struct ProgInfo {
     pub xdp_has_frags: bool,
     /// `BPF_F_SLEEPABLE` was set.
     pub sleepable: bool,
+    /// It may hold pointers to kernel structs, through which a load of a bad address gives 0.
+    pub typed_pointers: bool,
     /// Which line of C each instruction was made from, by ascending slot.
     pub lines: Vec<LineInfo>,
     /// Where functions begin, by ascending slot.

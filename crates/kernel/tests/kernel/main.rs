@@ -1,5 +1,6 @@
 //! The kernel from outside: recordings of Linux 6.18 replayed, and what the mission asks of it, a test each.
 
+mod bad_loads;
 mod load;
 mod maps_and_fds;
 mod memory_limit;

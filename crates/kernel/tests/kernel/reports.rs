@@ -49,11 +49,11 @@ fn the_line_of_c() {
 
 #[test]
 fn a_helper_that_is_not_emulated() {
-    let error = fault(&mut kernel(), "call 35\nexit");
+    let error = fault(&mut kernel(), "call 77\nexit");
     assert_eq!(error.class(), Class::NotEmulated);
     expect![[r#"
-        not emulated: helper bpf_get_current_task (35) is not emulated
-          in test, instruction 0: call 0x23"#]]
+        not emulated: helper bpf_rc_repeat (77) is not emulated
+          in test, instruction 0: call 0x4d"#]]
     .assert_eq(&error.to_string());
     let error = fault(&mut kernel(), "call 212\nexit");
     expect![[r#"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use skep_isa::asm::assemble;
 use skep_isa::{Callee, Insn, Size};
-use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights};
+use skep_memory::{Arena, Fault, Memory, ObjectKind, Origin, Rights};
 use skep_vm::{
     Call, Continuation, Exit, Hook, Host, HostFault, Machine, Outcome, Program, Stack, TAIL_CALL_FAILED,
     TrapKind,
@@ -172,6 +172,8 @@ pub struct Helpers {
     pub programs: Vec<Arc<Program>>,
     pub log: Vec<String>,
     pub packet: Vec<u8>,
+    /// What loads that memory refuses give, if they are no faults.
+    pub bad_load: Option<u64>,
 }
 
 /// Helper numbers.
@@ -246,6 +248,12 @@ impl Host for Helpers {
         let at = usize::try_from(offset).ok()?;
         let bytes = self.packet.get(at..at.checked_add(size.bytes())?)?;
         Some(bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    }
+
+    fn bad_load(&mut self, call: &mut Call<'_>, fault: &Fault) -> Option<u64> {
+        self.log.push(format!("{} bytes at {:#x}, slot {}", fault.size, fault.addr, call.slot()));
+        call.charge(1);
+        self.bad_load
     }
 }
 
