@@ -26,6 +26,7 @@ pub struct Btf {
     index: OnceLock<Index>,
     first_id: u32,
     first_string: u32,
+    pointer_size: u32,
 }
 
 /// Equal types and strings; what was looked up before does not matter.
@@ -63,7 +64,7 @@ impl Btf {
         };
         first_string.checked_add(strings.len())?;
         let (types, layouts, index) = (Vec::new(), Layouts::default(), OnceLock::new());
-        Some(Btf { base, types, strings, layouts, index, first_id, first_string })
+        Some(Btf { base, types, strings, layouts, index, first_id, first_string, pointer_size: 8 })
     }
 
     /// The BTF this one continues.
@@ -172,6 +173,11 @@ impl Btf {
         self.with_bases().flat_map(move |btf| btf.index().candidates(name).filter(move |id| same(btf, *id)))
     }
 
+    /// Own types that may be of this essential name, flavoured or not, in no order: the hash of the name is the same.
+    pub(crate) fn maybe_alike(&self, essential: &str) -> impl Iterator<Item = TypeId> + '_ {
+        self.index().alike(essential)
+    }
+
     pub(crate) fn layout(&self, id: TypeId) -> Option<Layout> {
         match (self.own_index(id), &self.base) {
             (Some(index), _) => self.layouts.get(index).copied(),
@@ -205,6 +211,21 @@ impl Btf {
             0 => Err(TypeError::NoSize(id)),
             align => Ok(align.into()),
         }
+    }
+
+    /// Bytes of a pointer: 4 if there is a `long` of 4 bytes, as in the types of a 32-bit kernel; else 8, as BPF has it.
+    pub fn pointer_size(&self) -> u32 {
+        self.pointer_size
+    }
+
+    /// Finds out the size of pointers, as libbpf does (`determine_ptr_size`): the first `long` tells.
+    pub(crate) fn guess_pointer_size(&mut self) {
+        let long = self.types.iter().find_map(|ty| match ty.def {
+            Def::Int(int) if matches!(int.size, 4 | 8) && is_long(self.str(ty.name)) => Some(int.size),
+            _ => None,
+        });
+        let base = self.base.as_ref().map(|base| base.pointer_size);
+        self.pointer_size = base.or(long).unwrap_or(8);
     }
 
     /// The type behind typedefs, qualifiers and type tags. An id that is not there resolves to itself.
@@ -260,11 +281,18 @@ impl Btf {
     }
 
     /// This, its base, and so on.
-    fn with_bases(&self) -> impl Iterator<Item = &Btf> {
+    pub(crate) fn with_bases(&self) -> impl Iterator<Item = &Btf> {
         std::iter::successors(Some(self), |btf| btf.base.as_deref())
     }
 
     fn index(&self) -> &Index {
         self.index.get_or_init(|| Index::build(self))
     }
+}
+
+/// Whether a name is one of those that compilers give to `long` and `unsigned long`.
+fn is_long(name: &str) -> bool {
+    let count = |wanted| name.split(' ').filter(|word| *word == wanted).count();
+    let (longs, ints, unsigned) = (count("long"), count("int"), count("unsigned"));
+    longs == 1 && ints <= 1 && unsigned <= 1 && longs + ints + unsigned == name.split(' ').count()
 }

@@ -1,6 +1,7 @@
 //! Types by name, and tags by what they are on.
 
 use crate::Btf;
+use crate::core::essential_name;
 use crate::types::*;
 
 /// Sorted lists over the own types of a [`Btf`]: eight bytes for each that has a name, and for each tag.
@@ -8,6 +9,8 @@ use crate::types::*;
 pub(crate) struct Index {
     /// Hashes of names.
     names: Box<[(u32, TypeId)]>,
+    /// Hashes of the essential names of those that have a flavour (`___x`).
+    flavours: Box<[(u32, TypeId)]>,
     /// What tags are on, and the tags.
     tags: Box<[(TypeId, TypeId)]>,
 }
@@ -15,17 +18,27 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn build(btf: &Btf) -> Index {
         let named = btf.own_types().filter(|(_, ty)| !ty.name.is_empty());
-        let names = named.map(|(id, ty)| (hash(btf.str(ty.name)), id));
+        let named = named.map(|(id, ty)| (btf.str(ty.name), id));
+        let names = named.clone().map(|(name, id)| (hash(name), id));
+        let flavours = named.filter_map(|(name, id)| {
+            let essential = essential_name(name);
+            (essential != name).then(|| (hash(essential), id))
+        });
         let tags = btf.own_types().filter_map(|(id, ty)| match ty.def {
             Def::DeclTag(tag) => Some((tag.target, id)),
             _ => None,
         });
-        Index { names: sorted(names), tags: sorted(tags) }
+        Index { names: sorted(names), flavours: sorted(flavours), tags: sorted(tags) }
     }
 
     /// Ids, ascending, whose names have the same hash as `name`.
     pub(crate) fn candidates(&self, name: &str) -> impl Iterator<Item = TypeId> + '_ {
         with_key(&self.names, hash(name))
+    }
+
+    /// Ids whose names, or essential names, have the same hash as the essential name `name`.
+    pub(crate) fn alike(&self, name: &str) -> impl Iterator<Item = TypeId> + '_ {
+        self.candidates(name).chain(with_key(&self.flavours, hash(name)))
     }
 
     /// Ids, ascending, of the tags on `target`.

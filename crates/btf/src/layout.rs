@@ -118,7 +118,7 @@ impl Pass<'_> {
             Def::Int(int) => Ok(Layout::bytes(id, int.size, natural_align(int.size))),
             Def::Float(size) => Ok(Layout::bytes(id, *size, natural_align(*size))),
             Def::Enum(e) | Def::Enum64(e) => Ok(Layout::bytes(id, e.size, natural_align(e.size))),
-            Def::Ptr(_) => Ok(Layout::bytes(id, 8, 8)),
+            Def::Ptr(_) => Ok(Layout::bytes(id, self.btf.pointer_size(), self.btf.pointer_size())),
             Def::DataSec(section) => Ok(Layout::bytes(id, section.size, 1)),
             Def::Var(var) => {
                 let target = self.visit(var.type_id, above)?;

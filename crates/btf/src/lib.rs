@@ -9,6 +9,7 @@
 //!   it back, [`Btf::field`] finds the place of `a.b[2].c`.
 //! - [`Btf::declare`], [`Btf::describe`], [`Btf::format_value`] and [`Btf::format_map`] write text as bpftool does;
 //!   a [`Value`] displays as one line.
+//! - [`core`] finds out what CO-RE relocations come to against a kernel's types, and patches instructions.
 //! - [`BtfBuilder`] makes types, [`Btf::to_bytes`] and [`BtfExt::to_bytes`] write sections.
 //!
 //! ```
@@ -49,6 +50,7 @@
 mod bits;
 mod btf;
 mod check;
+pub mod core;
 mod dump;
 mod error;
 mod ext;

@@ -21,6 +21,7 @@ pub(crate) fn parse(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, Error> 
     let mut btf = Btf::empty(base, strings).ok_or(Error { offset: 0, reason: Reason::TooMuch })?;
     let offsets = parse_types(types, &mut btf)?;
     btf.types.shrink_to_fit();
+    btf.guess_pointer_size();
     btf.layouts = crate::check::check(&btf, &offsets)?;
     Ok(btf)
 }

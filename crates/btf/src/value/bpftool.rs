@@ -144,7 +144,7 @@ impl<'b> Printer<'b> {
                 Ok(())
             }
             scalar => {
-                let (at, len) = scalar_bits(scalar, at).ok_or(TypeError::NoSize(id))?;
+                let (at, len) = scalar_bits(self.btf, scalar, at).ok_or(TypeError::NoSize(id))?;
                 let wanted = btf.size_of(id)?;
                 let number = bits::read(bytes, at, len);
                 self.scalar(scalar, number.ok_or(ValueError::Short { id, wanted, have: bytes.len() })?);
@@ -262,11 +262,11 @@ impl<'b> Printer<'b> {
 }
 
 /// Where the bits of a number, pointer or enumeration at bit `at` are, and how many.
-fn scalar_bits(def: &Def, at: u64) -> Option<(u64, u32)> {
+fn scalar_bits(btf: &Btf, def: &Def, at: u64) -> Option<(u64, u32)> {
     match def {
         Def::Int(int) => Some(int_bits(int, at, None)),
         Def::Float(size) => Some((at, size * 8)),
-        Def::Ptr(_) => Some((at, 64)),
+        Def::Ptr(_) => Some((at, btf.pointer_size() * 8)),
         Def::Enum(e) | Def::Enum64(e) => Some((at, e.size * 8)),
         _ => None,
     }

@@ -99,10 +99,12 @@ impl<'b> Decoder<'b> {
         match &ty.def {
             Def::Int(int) => int_value(input, int, place).ok_or_else(short),
             Def::Float(size) => float_value(input, *size, place).ok_or_else(short),
-            Def::Ptr(_) => match bits::read(input.bytes, place.at, place.bit_size.unwrap_or(64)) {
-                Some(bits) => Ok(Value::Ptr(bits as u64)),
-                None => Err(short()),
-            },
+            Def::Ptr(_) => {
+                match bits::read(input.bytes, place.at, place.bit_size.unwrap_or(btf.pointer_size() * 8)) {
+                    Some(bits) => Ok(Value::Ptr(bits as u64)),
+                    None => Err(short()),
+                }
+            }
             Def::Enum(e) | Def::Enum64(e) => {
                 let (name, value) = enum_value(btf, input, e, place).ok_or_else(short)?;
                 let name = name.map(|name| self.name(input, name)).transpose()?;
