@@ -224,7 +224,8 @@ impl At {
     /// Lets the instruction's handler go on.
     #[inline(always)]
     pub(super) unsafe fn go(self) -> *const Code {
-        if cfg!(skep_threaded) {
+        // With debug assertions the standard library's checks of pointers are in the way of jumps.
+        if cfg!(all(skep_threaded, not(debug_assertions))) {
             // SAFETY: `op` is an instruction with its own handler, and the other arguments are passed through.
             unsafe {
                 ((*self.op).handler)(self.op, self.machine, self.fuel, self.data, self.loads, self.stores)

@@ -6,6 +6,8 @@
 //! of the value through memory and back.
 
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use skep_isa::{Op, Operand, Reg};
 

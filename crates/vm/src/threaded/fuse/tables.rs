@@ -3,6 +3,8 @@
 //! They were read from what clang emits: two-address code copies a register before it computes, makes an address before
 //! it loads, computes before it compares, and sets several registers in a row.
 
+#[cfg(test)]
+use skep_isa::Reg;
 use skep_isa::{AluOp, JmpOp, Op, Operand, Size, Width};
 
 use super::Any;
@@ -13,17 +15,11 @@ use crate::threaded::mem::{Load, Store};
 
 /// The instructions that a few words stand for, and which way they jump.
 macro_rules! pattern {
-    (Alu $op:ident $width:ident Reg) => {
-        (Op::Alu { op: AluOp::$op, width: Width::$width, src: Operand::Reg(_), .. }, _)
+    (Alu $op:ident $width:ident $form:ident) => {
+        (Op::Alu { op: AluOp::$op, width: Width::$width, src: Operand::$form(_), .. }, _)
     };
-    (Alu $op:ident $width:ident Imm) => {
-        (Op::Alu { op: AluOp::$op, width: Width::$width, src: Operand::Imm(_), .. }, _)
-    };
-    (Branch $op:ident $width:ident Reg $back:literal) => {
-        (Op::Branch { op: JmpOp::$op, width: Width::$width, src: Operand::Reg(_), .. }, $back)
-    };
-    (Branch $op:ident $width:ident Imm $back:literal) => {
-        (Op::Branch { op: JmpOp::$op, width: Width::$width, src: Operand::Imm(_), .. }, $back)
+    (Branch $op:ident $width:ident $form:ident $back:literal) => {
+        (Op::Branch { op: JmpOp::$op, width: Width::$width, src: Operand::$form(_), .. }, $back)
     };
     (Goto $back:literal) => {
         (Op::Jump { .. } | Op::JumpLong { .. }, $back)
@@ -49,6 +45,37 @@ macro_rules! kind {
     (Goto $back:literal) => { Always<$back> };
     (Load $size:ident) => { Load<{ Size::$size as usize }, false, true> };
     (Store $size:ident) => { Store<{ Size::$size as usize }, false, true> };
+}
+
+/// One of them, with registers and numbers that mean nothing, and which way it jumps.
+#[cfg(test)]
+macro_rules! sample {
+    (Alu $op:ident $width:ident $form:ident) => {
+        (Op::Alu { op: AluOp::$op, width: Width::$width, dst: Reg::R0, src: any_operand!($form) }, false)
+    };
+    (Branch $op:ident $width:ident $form:ident $back:literal) => {{
+        let (op, width, src) = (JmpOp::$op, Width::$width, any_operand!($form));
+        (Op::Branch { op, width, dst: Reg::R0, src, off: 0 }, $back)
+    }};
+    (Goto $back:literal) => {
+        (Op::Jump { off: 0 }, $back)
+    };
+    (Load $size:ident) => {
+        (Op::Load { size: Size::$size, signed: false, dst: Reg::R0, base: Reg::R0, off: 0 }, false)
+    };
+    (Store $size:ident) => {
+        (Op::Store { size: Size::$size, base: Reg::R0, off: 0, value: any_operand!(Reg) }, false)
+    };
+}
+
+#[cfg(test)]
+macro_rules! any_operand {
+    (Reg) => {
+        Operand::Reg(Reg::R0)
+    };
+    (Imm) => {
+        Operand::Imm(0)
+    };
 }
 
 /// As [`kind`], for one that stands alone.
@@ -100,6 +127,15 @@ macro_rules! table {
             }
 
             pub(super) static TABLE: [[Handler; COLUMNS]; ROWS] = [$(handlers::<kind!($($row_word)*)>(),)*];
+
+            /// One pair for each place in the table, row by row, and which way it jumps.
+            #[cfg(test)]
+            pub(super) fn samples() -> Vec<(Op, Op, bool)> {
+                let firsts = [$(sample!($($row_word)*)),*];
+                let seconds = [$(sample!($($column_word)*)),*];
+                let row = |(first, _)| seconds.map(|(second, back)| (first, second, back));
+                firsts.into_iter().flat_map(row).collect()
+            }
         }
     };
 }
@@ -116,6 +152,12 @@ pub(super) fn on_value(first: &Op, second: &Op, back: bool) -> Option<Handler> {
 /// The handler of any other pair.
 pub(super) fn of_any(first: &Op, second: &Op, back: bool) -> Option<Handler> {
     lookup!(of_any_table, first, second, back)
+}
+
+/// One pair for each place in the two tables, and which way it jumps.
+#[cfg(test)]
+pub(super) fn samples() -> [Vec<(Op, Op, bool)>; 2] {
+    [on_value_table::samples(), of_any_table::samples()]
 }
 
 table! { on_value_table, kind:
