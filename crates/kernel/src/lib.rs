@@ -52,6 +52,7 @@
 //! simulated memory through checked accesses alone; no program and no caller can make any of this panic.
 
 mod bprintf;
+mod btf_show;
 mod config;
 mod context;
 mod csum;

@@ -14,6 +14,7 @@ mod perf;
 mod printk;
 mod probe;
 mod ring;
+mod show;
 mod skb;
 mod skb_resize;
 mod strings;
@@ -96,6 +97,7 @@ helpers! {
     trace_printk => printk::trace_printk;
     trace_vprintk => printk::trace_vprintk;
     snprintf => printk::snprintf;
+    snprintf_btf => show::snprintf_btf;
 
     tail_call => control::tail_call;
     r#loop => control::loop_start, then loop_next;

@@ -8,6 +8,7 @@ mod packets;
 mod perf_model;
 mod perf_output;
 mod probe_read;
+mod replay_btf_show;
 mod replay_perf;
 mod replay_printf;
 mod replay_probe_read;
