@@ -1,6 +1,7 @@
 //! What is running: the state that lives as long as one invocation of a program.
 
 use crate::context::{Area, Frame};
+use crate::fire::{Seq, Traced};
 use crate::notes::BadLoads;
 use skep_abi::ProgType;
 use skep_memory::Site;
@@ -30,6 +31,14 @@ pub(crate) struct Invocation {
     pub(crate) frame: Option<Frame>,
     /// The instruction pointer and mode of the registers in the context.
     pub(crate) probed: Option<Probed>,
+    /// What the words of the context are, if a function is traced.
+    pub(crate) traced: Option<Traced>,
+    /// What an iterator writes into.
+    #[allow(dead_code, reason = "what bpf_seq_write writes to")]
+    pub(crate) seq: Option<Seq>,
+    /// The return of a function on whose entry the program is attached too.
+    #[allow(dead_code, reason = "what bpf_session_is_return answers")]
+    pub(crate) session_return: bool,
     /// What attaching said (`bpf_get_attach_cookie`).
     pub(crate) cookie: u64,
     /// Where the packet is to go.
@@ -55,5 +64,7 @@ pub(crate) struct Held {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Probed {
     pub(crate) ip: u64,
+    /// Where the function starts.
+    pub(crate) entry: u64,
     pub(crate) user: bool,
 }

@@ -44,6 +44,7 @@
 //!
 //! # Where things are
 //! - `kernel`, `maps`, `prog`, `perf`: what user space does with fds: `bpf(2)` and `perf_event_open(2)`
+//! - `fire`: contexts made from what a program is attached to and arguments by name
 //! - `run`, `context`, `host`: one invocation of a program, and what it sees
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
 //! - `state`, `object`, `files`: the state of the machine
@@ -57,6 +58,7 @@ mod config;
 mod context;
 mod csum;
 mod files;
+pub(crate) mod fire;
 mod helpers;
 mod host;
 mod invocation;
@@ -72,12 +74,15 @@ mod report;
 mod rng;
 mod run;
 mod state;
+mod symbols;
 mod trace;
 mod types;
+mod world;
 
 pub use config::{Clock, Config, Task};
 pub use context::{Context, PacketCtx, PtRegs};
 pub use files::Fd;
+pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;
 pub use invocation::Redirect;
 pub use kernel::Kernel;
@@ -92,3 +97,4 @@ pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
 pub use trace::TraceLine;
 pub use types::TargetBtf;
+pub use world::{Args, FieldValue};

@@ -2,6 +2,7 @@
 
 use crate::context::{Area, Context, Frame, FrameError, PacketKind};
 use crate::files::Fd;
+use crate::fire::Setup;
 use crate::invocation::{Invocation, Probed, Redirect};
 use crate::kernel::Kernel;
 use crate::notes::Note;
@@ -93,6 +94,13 @@ impl Kernel {
     /// The program faulted, with a report; or there is nothing to run: no such program or CPU, a context that does not
     /// go with the type, no room.
     pub fn run(&mut self, fd: Fd, mut run: Run<'_>) -> Result<Ran, RunError> {
+        let ctx = std::mem::take(&mut run.ctx);
+        self.run_as(fd, run, Setup::from(ctx))
+    }
+
+    /// Runs a program with a context that was made for it.
+    pub(crate) fn run_as(&mut self, fd: Fd, mut run: Run<'_>, mut setup: Setup) -> Result<Ran, RunError> {
+        run.ctx = std::mem::take(&mut setup.ctx);
         let id = self
             .core
             .prog_of(fd)
@@ -103,7 +111,7 @@ impl Kernel {
         let (program, info) = (prog.program.clone(), prog.info.clone());
         self.memory.take_refused();
         let stack = self.stack(run.cpu)?;
-        let mut prepared = self.prepare(&info, &run)?;
+        let mut prepared = self.prepare(&info, &run, setup)?;
         self.core.objects.retain(id);
         let ran = match self.memory.take_refused() {
             Some(refused) => Err(RunError::HostLimit(over_limit(&refused))),
@@ -213,7 +221,7 @@ struct Prepared {
 
 /// Setting a context up, and taking it down.
 impl Kernel {
-    fn prepare(&mut self, info: &ProgInfo, run: &Run<'_>) -> Result<Prepared, RunError> {
+    fn prepare(&mut self, info: &ProgInfo, run: &Run<'_>, setup: Setup) -> Result<Prepared, RunError> {
         let (prog_type, attach) = (info.prog_type, AttachType::from_u32(info.expected_attach_type));
         if !run.ctx.fits(prog_type) {
             return Err(misfit(&run.ctx, prog_type));
@@ -222,6 +230,9 @@ impl Kernel {
             cpu: run.cpu,
             prog_type: Some(prog_type),
             cookie: run.cookie,
+            traced: setup.traced,
+            seq: setup.seq,
+            session_return: setup.session_return,
             ..Invocation::default()
         };
         let mut prepared = Prepared::default();
@@ -241,8 +252,14 @@ impl Kernel {
                 self.core.now.frame = Some(frame);
             }
             Context::Regs(regs) => {
-                self.core.now.probed = Some(Probed { ip: regs.rip, user: regs.is_user() });
+                let (ip, user) = (regs.rip, regs.is_user());
+                self.core.now.probed = Some(Probed { ip, entry: setup.entry.unwrap_or(ip), user });
                 prepared.plain = Some(self.plain("pt_regs", regs.to_bytes(), Rights::RO)?);
+            }
+            Context::Arm64(regs) => {
+                let (ip, user) = (regs.pc, regs.pstate & 0xf == 0);
+                self.core.now.probed = Some(Probed { ip, entry: setup.entry.unwrap_or(ip), user });
+                prepared.plain = Some(self.plain("user_pt_regs", regs.to_bytes(), Rights::RO)?);
             }
             Context::Raw(args) => {
                 let bytes = args.iter().flat_map(|it| it.to_le_bytes()).collect();

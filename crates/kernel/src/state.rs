@@ -3,10 +3,12 @@
 use crate::config::{Clock, Config, Task};
 use crate::context::Room;
 use crate::files::{Fd, Files};
+use crate::fire::Keep;
 use crate::invocation::Invocation;
 use crate::object::{Object, Objects};
 use crate::prog::TextMap;
 use crate::rng::{Rng, mix};
+use crate::symbols::Symbols;
 use crate::trace::TraceLog;
 use crate::types::TargetBtf;
 
@@ -37,6 +39,10 @@ pub(crate) struct Core {
     pub(crate) trace: TraceLog,
     /// Ids that perf events were given so far.
     pub(crate) perf_ids: u64,
+    /// Addresses of the simulated kernel's functions.
+    pub(crate) symbols: Symbols,
+    /// Memory that was made for arguments.
+    pub(crate) keep: Keep,
     /// Where packets are put.
     pub(crate) room: Option<Room>,
     /// What is running.
@@ -60,6 +66,8 @@ impl Core {
             user: UserMemory::default(),
             trace: TraceLog::default(),
             perf_ids: 0,
+            symbols: Symbols::default(),
+            keep: Keep::default(),
             room: None,
             now: Invocation::default(),
         }

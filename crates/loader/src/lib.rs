@@ -21,6 +21,7 @@ mod open;
 pub mod readers;
 pub mod sec;
 mod special;
+mod target;
 
 pub use error::Error;
 pub use load::{Loaded, LoadedMap, LoadedProgram};

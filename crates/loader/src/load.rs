@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use skep_abi::{MapType, ProgType};
-use skep_kernel::{Class, Fd, Kernel, ProgLoad};
+use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget};
 use skep_maps::{CreateClass, MapSpec};
 use skep_object::{Object, Target, ValueRef};
 
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::link::{self, Linked};
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
 use crate::sec::{self, SecDef};
+use crate::target;
 
 /// An object in a kernel. Whatever could be loaded is there; what could not says why when it is asked for.
 #[derive(Clone, Debug)]
@@ -35,8 +36,24 @@ pub struct LoadedProgram {
     pub index: usize,
     /// Whether it was to be loaded.
     pub autoload: bool,
+    /// What it is attached to; or what is wrong with how its section says it, which libbpf notices when it attaches it.
+    pub target: Result<AttachTarget, Error>,
     /// Its fd, or why there is none.
     pub fd: Result<Fd, Error>,
+}
+
+impl LoadedProgram {
+    /// What it is attached to if a section said this behind its slash; nothing is looked for in the kernel's types.
+    ///
+    /// # Errors
+    /// That is nothing to attach such a program to.
+    pub fn target_at(&self, what: &str) -> Result<AttachTarget, Error> {
+        let place = format!("program {}", self.name);
+        match self.sec {
+            Some(def) => target::of_type(def, what, &self.name).map_err(|why| target::malformed(place, why)),
+            None => Err(Error::bad_input(place, "its section does not say how it is attached")),
+        }
+    }
 }
 
 /// A map of a loaded object.
@@ -62,10 +79,12 @@ impl OpenObject {
         let maps: Vec<LoadedMap> = maps.into_iter().map(|plan| create(kernel, plan)).collect();
         let mut loaded = Loaded { object, programs: Vec::new(), maps };
         for plan in programs {
-            let fd = loaded.load_program(kernel, &plan);
+            let mut target = plan.target(&loaded.object);
+            let fd = loaded.load_program(kernel, &plan, &mut target);
             let section = loaded.object.programs[plan.index].section.clone();
             let ProgramPlan { name, index, sec, prog_type, autoload, .. } = plan;
-            loaded.programs.push(LoadedProgram { name, section, sec, prog_type, index, autoload, fd });
+            let program = LoadedProgram { name, section, sec, prog_type, index, autoload, target, fd };
+            loaded.programs.push(program);
         }
         loaded.fill_program_arrays(kernel);
         loaded
@@ -168,13 +187,21 @@ impl Loaded {
             .map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    fn load_program(&self, kernel: &mut Kernel, plan: &ProgramPlan) -> Result<Fd, Error> {
+    fn load_program(
+        &self,
+        kernel: &mut Kernel,
+        plan: &ProgramPlan,
+        attach: &mut Result<AttachTarget, Error>,
+    ) -> Result<Fd, Error> {
         let place = || format!("program {}", plan.name);
         if !plan.autoload {
             return Err(Error::skipped(place(), "it is not loaded unless it is asked for (SEC(\"?...\"))"));
         }
         let section = &self.object.programs[plan.index].section;
         let prog_type = plan.prog_type.ok_or_else(|| Error::bad_input(place(), unknown_section(section)))?;
+        if let Ok(target) = attach {
+            target::resolve(target, kernel.btf(), &plan.name, &place())?;
+        }
         let mut linked = link::link(&self.object, plan.index)?;
         if linked.core_relos > 0 {
             let text = format!(
@@ -190,6 +217,11 @@ impl Loaded {
         load.license = self.object.license.clone();
         load.expected_attach_type = plan.attach_type.map_or(0, |it| it.to_u32());
         load.flags = plan.flags;
+        if let Ok(AttachTarget::Btf { id, module, .. }) = attach {
+            load.attach_btf_id = *id;
+            load.attach_module = module.clone();
+        }
+        load.attach_prog = plan.attach_prog;
         load.lines = lines;
         load.funcs = funcs;
         kernel.prog_load(load).map_err(|error| {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use skep_abi::{AttachType, MapType, ProgType, flags};
+use skep_kernel::{Fd, Target};
 use skep_maps::MapSpec;
 use skep_object::{DataKind, MapDef, Object, Var};
 
 use crate::error::Error;
 use crate::sec::{self, SecDef};
 use crate::special;
+use crate::target;
 
 /// An object between open and load, as libbpf's `bpf_object` is between `bpf_object__open` and `bpf_object__load`.
 ///
@@ -51,6 +53,10 @@ pub struct ProgramPlan {
     pub flags: u32,
     /// Whether it is loaded; `SEC("?...")` says no.
     pub autoload: bool,
+    /// Where it is attached, if not where its section says: what a section would say behind its slash.
+    pub attach_target: Option<String>,
+    /// The program whose function it traces or replaces (`bpf_program__set_attach_target`).
+    pub attach_prog: Option<Fd>,
 }
 
 /// What a map is going to be.
@@ -238,6 +244,20 @@ pub(crate) fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
 }
 
 impl ProgramPlan {
+    /// What it is attached to, before anything is looked for in the kernel's types.
+    ///
+    /// # Errors
+    /// Its section does not say it as it should, in libbpf's words.
+    pub fn target(&self, object: &Object) -> Result<Target, Error> {
+        let section = object.programs.get(self.index).map_or("", |it| it.section.as_str());
+        let Some(def) = self.sec else { return Ok(Target::Unsaid) };
+        let parsed = match &self.attach_target {
+            Some(what) => target::of_type(def, what, &self.name),
+            None => target::parse(section, def, &self.name),
+        };
+        parsed.map_err(|why| target::malformed(format!("program {}", self.name), why))
+    }
+
     fn of(index: usize, program: &skep_object::Program) -> ProgramPlan {
         let sec = sec::find(&program.section);
         let has = |flag: u8| sec.is_some_and(|def| def.flags & flag == flag);
@@ -256,6 +276,8 @@ impl ProgramPlan {
             attach_type: sec.and_then(|def| def.attach_type),
             flags,
             autoload: program.autoload,
+            attach_target: None,
+            attach_prog: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytemuck::NoUninit;
 use skep_abi::ProgType;
-use skep_kernel::{Config, Kernel, Task};
+use skep_kernel::{Arch, Config, Kernel, Task};
 use skep_loader::OpenObject;
 use skep_maps::MapSpec;
 
@@ -20,6 +20,7 @@ pub struct Builder {
     open: OpenObject,
     config: Config,
     perf_pages: Option<u32>,
+    arch: Option<Arch>,
 }
 
 /// Opens an object file.
@@ -43,7 +44,7 @@ pub fn parse(bytes: &[u8]) -> Result<Builder> {
 
 impl Builder {
     fn new(open: OpenObject) -> Builder {
-        Builder { open, config: Config::default(), perf_pages: Some(PERF_PAGES) }
+        Builder { open, config: Config::default(), perf_pages: Some(PERF_PAGES), arch: None }
     }
 
     /// Sets a global variable; `.rodata` too, which no program can change later. The value has the size of the variable.
@@ -134,6 +135,23 @@ impl Builder {
         self
     }
 
+    /// What the object was built for, if that is not to be told from its types.
+    #[must_use]
+    pub fn arch(mut self, arch: Arch) -> Builder {
+        self.arch = Some(arch);
+        self
+    }
+
+    /// Attaches a program to something else than its section says, or that it leaves to its loader: `what` is what a
+    /// section would say behind its slash, `"vfs_read"` (`bpf_program__set_attach_target`).
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn attach_target(mut self, name: &str, what: &str) -> Result<Builder> {
+        self.open.program_mut(name)?.attach_target = Some(what.to_owned());
+        Ok(self)
+    }
+
     /// The object, for what has no method here.
     pub fn open_object(&mut self) -> &mut OpenObject {
         &mut self.open
@@ -156,6 +174,6 @@ impl Builder {
     pub fn load_what_can_be(self) -> Result<Skep> {
         let mut kernel = Kernel::new(self.config)?;
         let loaded = self.open.load(&mut kernel);
-        Skep::new(kernel, loaded, self.perf_pages)
+        Skep::new(kernel, loaded, self.perf_pages, self.arch)
     }
 }

@@ -45,8 +45,10 @@ pub use skep_abi::{ProgType, flags, tc, xdp};
 pub use skep_btf as btf;
 pub use skep_isa as isa;
 pub use skep_kernel as kernel;
+pub use skep_kernel::args;
 pub use skep_kernel::{
-    Class, Clock, Context, LineInfo, Note, PacketCtx, PtRegs, Ran, Report, Run, Task, TraceLine,
+    Arch, Args, Class, Clock, Context, FieldValue, LineInfo, Note, PacketCtx, PtRegs, Ran, Report, Run,
+    Target, Task, TraceLine,
 };
 pub use skep_loader as loader;
 pub use skep_maps as maps;

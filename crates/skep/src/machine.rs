@@ -2,7 +2,7 @@
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use skep_abi::MapType;
-use skep_kernel::{Class, Clock, Fd, Kernel, Task};
+use skep_kernel::{Arch, Class, Clock, Fd, Kernel, Task};
 use skep_loader::Loaded;
 use skep_loader::readers::{PerfBuffer, RingBuffer};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
@@ -10,7 +10,7 @@ use skep_memory::{Arena, ObjectKind, Origin, Rights};
 use crate::error::{Error, Result};
 use crate::events::{self, Events};
 use crate::map::{Map, as_pod};
-use crate::program::Program;
+use crate::program::{Program, arch_of};
 
 /// Where [`Skep::user`] puts what it is given first: a place where a process's heap may be.
 const USER_START: u64 = 0x5555_5555_0000;
@@ -22,6 +22,7 @@ pub struct Skep {
     loaded: Loaded,
     readers: Vec<Reader>,
     next_user: u64,
+    arch: Arch,
 }
 
 /// A reader of one map's events.
@@ -38,7 +39,12 @@ pub(crate) enum Source {
 }
 
 impl Skep {
-    pub(crate) fn new(mut kernel: Kernel, loaded: Loaded, perf_pages: Option<u32>) -> Result<Skep> {
+    pub(crate) fn new(
+        mut kernel: Kernel,
+        loaded: Loaded,
+        perf_pages: Option<u32>,
+        arch: Option<Arch>,
+    ) -> Result<Skep> {
         let mut readers = Vec::new();
         for map in loaded.maps() {
             let Ok(fd) = map.fd else { continue };
@@ -58,7 +64,8 @@ impl Skep {
             })?;
             readers.push(Reader { map: map.name.clone(), source });
         }
-        Ok(Skep { kernel, loaded, readers, next_user: USER_START })
+        let arch = arch.unwrap_or_else(|| arch_of(&loaded));
+        Ok(Skep { kernel, loaded, readers, next_user: USER_START, arch })
     }
 
     /// A program, by the name of its function.
@@ -66,8 +73,7 @@ impl Skep {
     /// # Errors
     /// There is none, or why it could not be loaded.
     pub fn program(&mut self, name: &str) -> Result<Program<'_>> {
-        let fd = self.loaded.program(name)?;
-        Ok(Program::new(&mut self.kernel, fd))
+        Program::new(&mut self.kernel, &self.loaded, name, self.arch)
     }
 
     /// A map, by name; global variables are in maps called `.data`, `.rodata`, `.bss`.

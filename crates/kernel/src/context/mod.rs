@@ -27,6 +27,8 @@ pub enum Context {
     Packet(PacketCtx),
     /// Registers, for kprobe and uprobe programs.
     Regs(PtRegs),
+    /// Registers of arm64, for programs that were built for it.
+    Arm64(Box<crate::fire::Arm64Regs>),
     /// The raw arguments of a tracepoint, one word each.
     Raw(Vec<u64>),
     /// The record of a tracepoint: its common fields, then its own, as its format says.
@@ -53,7 +55,7 @@ impl Context {
         match self {
             Context::None => "no context",
             Context::Packet(_) => "a packet",
-            Context::Regs(_) => "registers",
+            Context::Regs(_) | Context::Arm64(_) => "registers",
             Context::Raw(_) => "raw arguments",
             Context::Record(_) => "a tracepoint record",
             Context::Bytes(_) => "bytes",
@@ -65,7 +67,7 @@ impl Context {
         match self {
             Context::None | Context::Bytes(_) => true,
             Context::Packet(_) => PacketKind::of(prog_type).is_some(),
-            Context::Regs(_) => matches!(prog_type, ProgType::Kprobe),
+            Context::Regs(_) | Context::Arm64(_) => matches!(prog_type, ProgType::Kprobe),
             Context::Raw(_) => matches!(
                 prog_type,
                 ProgType::RawTracepoint | ProgType::RawTracepointWritable | ProgType::Tracing | ProgType::Lsm

@@ -22,11 +22,15 @@ pub(super) fn get_attach_cookie(env: &mut Env<'_, '_>) -> Answer {
     ret(env.core.now.cookie)
 }
 
-/// `bpf_get_func_ip(ctx)` of a kprobe on the start of a function: where the probed registers are.
+/// `bpf_get_func_ip(ctx)`: where the traced function starts; of a kprobe, where it was put.
 pub(super) fn get_func_ip(env: &mut Env<'_, '_>) -> Answer {
     env.check_ctx(0)?;
-    match env.core.now.probed {
-        Some(probed) => ret(probed.ip),
-        None => Err(HostFault::not_emulated("bpf_get_func_ip is emulated for probed registers alone").into()),
+    let now = &env.core.now;
+    match now.probed.map(|it| it.entry).or(now.traced.map(|it| it.ip)) {
+        Some(ip) => ret(ip),
+        None => {
+            Err(HostFault::not_emulated("bpf_get_func_ip is for programs that probe or trace a function")
+                .into())
+        }
     }
 }

@@ -41,6 +41,13 @@ pub struct ProgLoad {
     pub license: String,
     /// `prog_flags`: `BPF_F_*` ([`skep_abi::flags`]).
     pub flags: u32,
+    /// What a tracing program, LSM program or struct_ops member is attached to: a type of the kernel's, or of
+    /// `attach_module`'s or `attach_prog`'s. 0: nothing.
+    pub attach_btf_id: u32,
+    /// The module whose type it is (`attach_btf_obj_fd`).
+    pub attach_module: Option<String>,
+    /// The program whose function it is (`attach_prog_fd`).
+    pub attach_prog: Option<crate::files::Fd>,
     /// Fds that wide loads name by index (`fd_array`).
     pub fd_array: Vec<i32>,
     /// Which line of C each instruction was made from, by ascending slot; may be empty.
@@ -61,6 +68,9 @@ impl ProgLoad {
             insns,
             license: "GPL".to_owned(),
             flags: 0,
+            attach_btf_id: 0,
+            attach_module: None,
+            attach_prog: None,
             fd_array: Vec::new(),
             lines: Vec::new(),
             funcs: Vec::new(),

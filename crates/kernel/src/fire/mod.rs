@@ -1,0 +1,119 @@
+//! Firing programs: what they see is built from what they are attached to, and from arguments by name.
+//!
+//! A run takes a context as it is; firing makes one. One file per family: `probe` (registers), `traced` (words of
+//! arguments), ... Names and types of arguments come from the types of the simulated kernel. What is not given is
+//! zero; a name that does not exist is an error that lists those that do.
+
+mod given;
+mod keep;
+mod place;
+mod probe;
+mod proto;
+mod regs;
+mod seq;
+mod setup;
+mod target;
+mod traced;
+
+pub(crate) use keep::Keep;
+pub use regs::{Arch, Arm64Regs};
+pub(crate) use seq::Seq;
+pub(crate) use setup::{Setup, Traced};
+pub use target::Target;
+
+use crate::files::Fd;
+use crate::kernel::Kernel;
+use crate::prog::ProgInfo;
+use crate::report::RunError;
+use crate::run::{Ran, Run};
+use crate::world::Args;
+use given::Given;
+use skep_abi::ProgType;
+use skep_btf::{Btf, TypeId};
+use std::sync::Arc;
+
+/// How to fire a program.
+///
+/// ```
+/// use skep_kernel::{Fire, Target, args};
+///
+/// let target = Target::Kprobe { func: "do_unlinkat".to_owned(), offset: 0, ret: false };
+/// let fire = Fire::new(&target, args! { dfd: -100 });
+/// assert_eq!(fire.run.cpu, 0);
+/// ```
+pub struct Fire<'a, 'r> {
+    /// What the program is attached to.
+    pub target: &'a Target,
+    /// The arguments, by name.
+    pub args: Args,
+    /// Whose registers the program reads.
+    pub arch: Arch,
+    /// The type that the program itself gives to its context, in its object's types.
+    pub own: Option<(&'a Btf, TypeId)>,
+    /// How to run it. Its context is not looked at.
+    pub run: Run<'r>,
+}
+
+impl<'a> Fire<'a, '_> {
+    /// One run on CPU 0 with these arguments.
+    pub fn new(target: &'a Target, args: Args) -> Self {
+        Fire { target, args, arch: Arch::default(), own: None, run: Run::default() }
+    }
+}
+
+/// Why nothing could be fired: a sentence.
+type Refusal = String;
+
+/// What a family needs to make a context.
+struct Firing<'k, 'a> {
+    kernel: &'k mut Kernel,
+    info: Arc<ProgInfo>,
+    target: &'a Target,
+    args: Given,
+    arch: Arch,
+    #[expect(dead_code, reason = "for records and bytes")]
+    own: Option<(&'a Btf, TypeId)>,
+    /// The kernel's types.
+    btf: Option<Arc<Btf>>,
+}
+
+impl Kernel {
+    /// Fires a program: makes its context from its target and the arguments, and runs it.
+    ///
+    /// # Errors
+    /// As [`Kernel::run`]; and arguments that the target does not have, or values that do not fit them.
+    pub fn fire(&mut self, fd: Fd, fire: Fire<'_, '_>) -> Result<Ran, RunError> {
+        let id = self.core.prog_of(fd);
+        let info = id.ok().and_then(|id| self.core.objects.prog(id)).map(|it| it.info.clone());
+        let Some(info) = info else {
+            return Err(RunError::BadInput(format!("fd {fd} is no program")));
+        };
+        self.core.keep.next_firing(&self.memory, &mut self.core.user);
+        let mut firing = Firing {
+            info,
+            target: fire.target,
+            args: Given::new(fire.args),
+            arch: fire.arch,
+            own: fire.own,
+            btf: self.core.btf.as_ref().map(|it| it.vmlinux.clone()),
+            kernel: self,
+        };
+        let setup = firing.setup().map_err(RunError::BadInput)?;
+        self.run_as(fd, fire.run, setup)
+    }
+}
+
+impl Firing<'_, '_> {
+    /// What the program is going to see.
+    fn setup(&mut self) -> Result<Setup, Refusal> {
+        match self.info.prog_type {
+            ProgType::Kprobe => self.probe(),
+            ProgType::RawTracepoint | ProgType::RawTracepointWritable | ProgType::Tracing | ProgType::Lsm => {
+                self.traced()
+            }
+            other => {
+                Err(format!("firing {} programs is not emulated yet: run them with a context", other.name()))
+            }
+        }
+    }
+}

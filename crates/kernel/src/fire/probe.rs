@@ -1,0 +1,158 @@
+//! Programs that get registers: kprobes, uprobes and their returns.
+
+use super::place::{Side, word};
+use super::proto::Proto;
+use super::regs::{Arch, Registers, register_args};
+use super::setup::Setup;
+use super::target::Target;
+use super::{Firing, Refusal};
+
+/// What probing a function adds to the instruction pointer: the breakpoint, on x86 (`kprobe_ftrace_handler`).
+const BREAKPOINT: u64 = 1;
+
+/// Names that every probe knows beside those of the function's parameters.
+const OWN: [&str; 3] = ["ip", "sp", "regs"];
+
+impl Firing<'_, '_> {
+    /// The registers of a probe.
+    pub(super) fn probe(&mut self) -> Result<Setup, Refusal> {
+        let target = self.target;
+        match target {
+            Target::Kprobe { func, offset, ret } => {
+                let proto = self.function(func);
+                let entry = self.address(func);
+                self.registers(proto, entry, *offset, *ret, false)
+            }
+            Target::Uprobe { offset, ret, .. } => self.registers(None, 0x40_0000, *offset, *ret, true),
+            _ => self.registers(None, 0, 0, target.is_return(), false),
+        }
+    }
+
+    fn registers(
+        &mut self,
+        proto: Option<Proto>,
+        entry: u64,
+        offset: u64,
+        ret: bool,
+        user: bool,
+    ) -> Result<Setup, Refusal> {
+        let mut regs = Registers::new(self.arch, user);
+        let at = match self.arch {
+            _ if user => entry + offset,
+            Arch::X86_64 => entry + offset + BREAKPOINT,
+            Arch::Arm64 => entry + offset,
+        };
+        regs.set_ip(at);
+        let side = if user { Side::User } else { Side::Kernel };
+        let names = match ret {
+            true => self.returned(&mut regs, proto.as_ref(), side)?,
+            false => self.called(&mut regs, proto.as_ref(), side)?,
+        };
+        self.overrides(&mut regs)?;
+        let names: Vec<&str> = names.iter().map(String::as_str).chain(OWN).collect();
+        self.args.finish(&self.target.to_string(), &names)?;
+        Ok(Setup { entry: Some(entry + offset), ..Setup::from(crate::context::Context::from(regs)) })
+    }
+
+    /// What a return shows: the value.
+    fn returned(
+        &mut self,
+        regs: &mut Registers,
+        proto: Option<&Proto>,
+        side: Side,
+    ) -> Result<Vec<String>, Refusal> {
+        if let Some(value) = self.args.take("ret") {
+            let words = match proto {
+                Some(proto) if proto.ret.0 != 0 => self.words(&proto.btf.clone(), proto.ret, &value),
+                _ => self.untyped(&value, side).map(|it| vec![it]),
+            };
+            regs.set_ret(words.map_err(|why| format!("ret: {why}"))?.first().copied().unwrap_or(0));
+        }
+        Ok(vec!["ret".to_owned()])
+    }
+
+    /// What an entry shows: the arguments, in registers and on the stack.
+    fn called(
+        &mut self,
+        regs: &mut Registers,
+        proto: Option<&Proto>,
+        side: Side,
+    ) -> Result<Vec<String>, Refusal> {
+        let Some(proto) = proto else {
+            let own = |name: &str| OWN.contains(&name);
+            let kept = self.args.take_all(own);
+            let words = self.in_order(side, None)?;
+            self.args.give_back(kept);
+            let (first, rest) = words.split_at(words.len().min(register_args(self.arch)));
+            first.iter().enumerate().for_each(|(index, word)| regs.set_arg(index, *word));
+            self.stack(regs, rest)?;
+            return Ok(Vec::new());
+        };
+        let (mut used, mut rest) = (0, Vec::new());
+        for param in &proto.params {
+            let words = match self.args.take(&param.name) {
+                Some(value) => self
+                    .words(&proto.btf, param.type_id, &value)
+                    .map_err(|why| format!("{}: {why}", param.name))?,
+                None => {
+                    let size = proto.btf.size_of(param.type_id).unwrap_or(8).max(1);
+                    vec![word(&[]); size.div_ceil(8) as usize]
+                }
+            };
+            // A struct of more than two words, or without room in registers for all of it, is on the stack.
+            if words.len() > 2 || used + words.len() > register_args(self.arch) {
+                rest.extend(words);
+                continue;
+            }
+            for word in words {
+                regs.set_arg(used, word);
+                used += 1;
+            }
+        }
+        self.stack(regs, &rest)?;
+        Ok(proto.params.iter().map(|it| it.name.clone()).collect())
+    }
+
+    /// Puts arguments on a stack, where the convention has them at a function's entry.
+    fn stack(&mut self, regs: &mut Registers, words: &[u64]) -> Result<(), Refusal> {
+        if words.is_empty() {
+            return Ok(());
+        }
+        // x86 has the return address there first.
+        let first = matches!(self.arch, Arch::X86_64).then_some(0u64);
+        let bytes: Vec<u8> = first.iter().chain(words).flat_map(|it| it.to_le_bytes()).collect();
+        let sp = self.put(&bytes, Side::Kernel, "stack")?;
+        regs.set_sp(sp);
+        Ok(())
+    }
+
+    /// What is said about registers themselves.
+    fn overrides(&mut self, regs: &mut Registers) -> Result<(), Refusal> {
+        if let Some(value) = self.args.take("ip") {
+            regs.set_ip(self.untyped(&value, Side::Kernel)?);
+        }
+        if let Some(value) = self.args.take("sp") {
+            regs.set_sp(self.untyped(&value, Side::Kernel)?);
+        }
+        if let Some(value) = self.args.take("regs") {
+            let crate::world::FieldValue::Fields(fields) = value else {
+                return Err("regs: write registers by name: { rdi: 1, r12: 2 }".to_owned());
+            };
+            for (name, value) in fields.iter() {
+                let word = self.untyped(value, Side::Kernel).map_err(|why| format!("regs.{name}: {why}"))?;
+                if !regs.set(name, word) {
+                    return Err(format!(
+                        "there is no register {name:?}; there are {}",
+                        regs.names().join(", ")
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a function of the kernel is. It is no memory that can be read.
+    pub(super) fn address(&mut self, func: &str) -> u64 {
+        self.kernel.core.symbols.address(func)
+    }
+}
