@@ -133,6 +133,9 @@ pub enum Width {
 }
 
 impl Width {
+    /// Both, the smaller one first.
+    pub const ALL: [Width; 2] = [Width::W32, Width::W64];
+
     /// 32 or 64.
     pub const fn bits(self) -> u32 {
         match self {

@@ -1,27 +1,28 @@
 //! Handlers of arithmetic, byte order and constants.
 
+use std::marker::PhantomData;
+
 use skep_isa::{AluOp, End, Operand, Reg, Width};
 
 use super::code::Code;
 use super::handler::{At, Consume, Exec, Handler, Next, Produce, Then, handler};
+use super::operand::{self, Form, Forms, each};
 
 /// `dst = dst op src`.
-pub(super) struct Alu<const OP: usize, const WIDE: bool, const IMM: bool>;
+pub(super) struct Alu<const OP: usize, const WIDTH: usize, F>(PhantomData<F>);
 
-impl<const OP: usize, const WIDE: bool, const IMM: bool> Alu<OP, WIDE, IMM> {
+impl<const OP: usize, const WIDTH: usize, F: Form> Alu<OP, WIDTH, F> {
     /// # Safety
     /// As for [`Exec::exec`].
     #[inline(always)]
     unsafe fn eval(at: At, dst: u64) -> u64 {
-        let op = const { AluOp::ALL[OP] };
-        let width = const { if WIDE { Width::W64 } else { Width::W32 } };
+        let (op, width) = const { (AluOp::ALL[OP], Width::ALL[WIDTH]) };
         // SAFETY: as of the caller.
-        let src = unsafe { if IMM { i64::from(at.imm()) as u64 } else { at.src() } };
-        op.eval(width, dst, src)
+        op.eval(width, dst, unsafe { F::operand(at) })
     }
 }
 
-impl<const OP: usize, const WIDE: bool, const IMM: bool> Produce for Alu<OP, WIDE, IMM> {
+impl<const OP: usize, const WIDTH: usize, F: Form> Produce for Alu<OP, WIDTH, F> {
     #[inline(always)]
     unsafe fn produce(at: At) -> Option<u64> {
         // SAFETY: as of the caller.
@@ -32,7 +33,7 @@ impl<const OP: usize, const WIDE: bool, const IMM: bool> Produce for Alu<OP, WID
     }
 }
 
-impl<const OP: usize, const WIDE: bool, const IMM: bool> Consume for Alu<OP, WIDE, IMM> {
+impl<const OP: usize, const WIDTH: usize, F: Form> Consume for Alu<OP, WIDTH, F> {
     #[inline(always)]
     unsafe fn consume(at: At, value: u64) -> *const Code {
         // SAFETY: as of the caller.
@@ -43,46 +44,23 @@ impl<const OP: usize, const WIDE: bool, const IMM: bool> Consume for Alu<OP, WID
     }
 }
 
-type Row = [Handler; 4];
-
-const fn row<const OP: usize>() -> Row {
-    [
-        handler::<Then<Alu<OP, false, false>, Next>>,
-        handler::<Then<Alu<OP, false, true>, Next>>,
-        handler::<Then<Alu<OP, true, false>, Next>>,
-        handler::<Then<Alu<OP, true, true>, Next>>,
-    ]
+const fn forms<const OP: usize, const WIDTH: usize>() -> Forms {
+    Forms {
+        reg: handler::<Then<Alu<OP, WIDTH, operand::Reg>, Next>>,
+        imm: handler::<Then<Alu<OP, WIDTH, operand::Imm>, Next>>,
+    }
 }
 
-/// By operation, in the order of [`AluOp::ALL`], which is that of the enum.
-static ALU: [Row; AluOp::ALL.len()] = [
-    row::<0>(),
-    row::<1>(),
-    row::<2>(),
-    row::<3>(),
-    row::<4>(),
-    row::<5>(),
-    row::<6>(),
-    row::<7>(),
-    row::<8>(),
-    row::<9>(),
-    row::<10>(),
-    row::<11>(),
-    row::<12>(),
-    row::<13>(),
-    row::<14>(),
-    row::<15>(),
-    row::<16>(),
-    row::<17>(),
-];
+const fn widths<const OP: usize>() -> [Forms; Width::ALL.len()] {
+    [forms::<OP, 0>(), forms::<OP, 1>()]
+}
+
+/// By operation, in the order of [`AluOp::ALL`], which is that of the enum, and by width.
+static ALU: [[Forms; Width::ALL.len()]; AluOp::ALL.len()] =
+    each!(widths: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
 
 pub(super) fn binary(op: AluOp, width: Width, dst: Reg, src: Operand) -> Code {
-    let wide = usize::from(width == Width::W64);
-    let (kind, src, imm) = match src {
-        Operand::Reg(reg) => (0, reg.number(), 0),
-        Operand::Imm(imm) => (1, 0, imm),
-    };
-    Code { handler: ALU[op as usize][2 * wide + kind], dst: dst.number(), src, off: 0, imm }
+    ALU[op as usize][width as usize].code(dst, 0, src)
 }
 
 /// Byte order conversion of `dst`.
@@ -104,8 +82,7 @@ const fn conversions<const KIND: usize>() -> [Handler; 3] {
 }
 
 /// By conversion and by [`End::BITS`].
-static END: [[Handler; End::BITS.len()]; End::ALL.len()] =
-    [conversions::<0>(), conversions::<1>(), conversions::<2>()];
+static END: [[Handler; End::BITS.len()]; End::ALL.len()] = each!(conversions: 0 1 2);
 
 pub(super) fn end(kind: End, bits: u8, dst: Reg) -> Code {
     let Some(column) = End::BITS.iter().position(|b| *b == bits) else { return Code::STOP };
@@ -126,19 +103,12 @@ impl<const DST: u8> Exec for Wide<DST> {
     }
 }
 
+const fn wide_into<const DST: u8>() -> Handler {
+    handler::<Wide<DST>>
+}
+
 /// By register. Nothing writes r10.
-static WIDE: [Handler; Reg::FP as usize] = [
-    handler::<Wide<0>>,
-    handler::<Wide<1>>,
-    handler::<Wide<2>>,
-    handler::<Wide<3>>,
-    handler::<Wide<4>>,
-    handler::<Wide<5>>,
-    handler::<Wide<6>>,
-    handler::<Wide<7>>,
-    handler::<Wide<8>>,
-    handler::<Wide<9>>,
-];
+static WIDE: [Handler; Reg::FP as usize] = each!(wide_into: 0 1 2 3 4 5 6 7 8 9);
 
 pub(super) fn wide(dst: Reg, value: u64) -> Code {
     WIDE.get(dst.index()).map_or(Code::STOP, |handler| Code::wide(*handler, value))

@@ -1,9 +1,12 @@
 //! Handlers of jumps and branches.
 
+use std::marker::PhantomData;
+
 use skep_isa::{JmpOp, Operand, Reg, Width};
 
 use super::code::Code;
-use super::handler::{At, Consume, Exec, Handler, handler};
+use super::handler::{At, Consume, Exec, handler};
+use super::operand::{self, Form, Forms, each};
 
 /// `goto` and `gotol`.
 pub(super) struct Always<const BACK: bool>;
@@ -50,11 +53,9 @@ pub(super) fn may_goto(distance: i32) -> Code {
 }
 
 /// `if dst op src goto`.
-pub(super) struct Branch<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool>;
+pub(super) struct Branch<const OP: usize, const WIDTH: usize, F, const BACK: bool>(PhantomData<F>);
 
-impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Exec
-    for Branch<OP, WIDE, IMM, BACK>
-{
+impl<const OP: usize, const WIDTH: usize, F: Form, const BACK: bool> Exec for Branch<OP, WIDTH, F, BACK> {
     #[inline(always)]
     unsafe fn exec(at: At) -> *const Code {
         // SAFETY: as of the caller.
@@ -62,9 +63,7 @@ impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Exec
     }
 }
 
-impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Consume
-    for Branch<OP, WIDE, IMM, BACK>
-{
+impl<const OP: usize, const WIDTH: usize, F: Form, const BACK: bool> Consume for Branch<OP, WIDTH, F, BACK> {
     #[inline(always)]
     unsafe fn consume(at: At, value: u64) -> *const Code {
         // SAFETY: as of the caller.
@@ -75,17 +74,15 @@ impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Consu
     }
 }
 
-impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Branch<OP, WIDE, IMM, BACK> {
+impl<const OP: usize, const WIDTH: usize, F: Form, const BACK: bool> Branch<OP, WIDTH, F, BACK> {
     /// # Safety
     /// As for [`Exec::exec`].
     #[inline(always)]
     unsafe fn branch(at: At, dst: u64) -> *const Code {
-        let op = const { JmpOp::ALL[OP] };
-        let width = const { if WIDE { Width::W64 } else { Width::W32 } };
+        let (op, width) = const { (JmpOp::ALL[OP], Width::ALL[WIDTH]) };
         // SAFETY: as of the caller.
         unsafe {
-            let src = if IMM { i64::from(at.imm()) as u64 } else { at.src() };
-            if op.test(width, dst, src) {
+            if op.test(width, dst, F::operand(at)) {
                 return at.jump::<BACK>(i64::from((*at.op).off));
             }
             at.next(1)
@@ -93,44 +90,24 @@ impl<const OP: usize, const WIDE: bool, const IMM: bool, const BACK: bool> Branc
     }
 }
 
-type Row = [Handler; 8];
+const fn forms<const OP: usize, const WIDTH: usize, const BACK: bool>() -> Forms {
+    Forms {
+        reg: handler::<Branch<OP, WIDTH, operand::Reg, BACK>>,
+        imm: handler::<Branch<OP, WIDTH, operand::Imm, BACK>>,
+    }
+}
+
+/// By width, and by whether it is backward.
+type Row = [[Forms; 2]; Width::ALL.len()];
 
 const fn row<const OP: usize>() -> Row {
-    [
-        handler::<Branch<OP, false, false, false>>,
-        handler::<Branch<OP, false, false, true>>,
-        handler::<Branch<OP, false, true, false>>,
-        handler::<Branch<OP, false, true, true>>,
-        handler::<Branch<OP, true, false, false>>,
-        handler::<Branch<OP, true, false, true>>,
-        handler::<Branch<OP, true, true, false>>,
-        handler::<Branch<OP, true, true, true>>,
-    ]
+    [[forms::<OP, 0, false>(), forms::<OP, 0, true>()], [forms::<OP, 1, false>(), forms::<OP, 1, true>()]]
 }
 
 /// By condition, in the order of [`JmpOp::ALL`], which is that of the enum.
-static BRANCH: [Row; JmpOp::ALL.len()] = [
-    row::<0>(),
-    row::<1>(),
-    row::<2>(),
-    row::<3>(),
-    row::<4>(),
-    row::<5>(),
-    row::<6>(),
-    row::<7>(),
-    row::<8>(),
-    row::<9>(),
-    row::<10>(),
-];
+static BRANCH: [Row; JmpOp::ALL.len()] = each!(row: 0 1 2 3 4 5 6 7 8 9 10);
 
 pub(super) fn branch(op: JmpOp, width: Width, dst: Reg, src: Operand, distance: i32) -> Code {
     let Ok(off) = i16::try_from(distance) else { return Code::STOP };
-    let wide = usize::from(width == Width::W64);
-    let back = usize::from(is_back(distance));
-    let (kind, src, imm) = match src {
-        Operand::Reg(reg) => (0, reg.number(), 0),
-        Operand::Imm(imm) => (1, 0, imm),
-    };
-    let handler = BRANCH[op as usize][4 * wide + 2 * kind + back];
-    Code { handler, dst: dst.number(), src, off, imm }
+    BRANCH[op as usize][width as usize][usize::from(is_back(distance))].code(dst, off, src)
 }

@@ -1,9 +1,12 @@
 //! Handlers of loads, stores and atomics. A refused access stops: stepping it makes the report.
 
+use std::marker::PhantomData;
+
 use skep_isa::{AtomicOp, Operand, Reg, Size};
 
 use super::code::Code;
 use super::handler::{At, Consume, Exec, Handler, Next, Produce, Then, handler};
+use super::operand::{self, Form, Forms, each};
 use crate::atomic::on_cell;
 use crate::stack::FRAME_BYTES;
 
@@ -96,8 +99,7 @@ const fn load_row<const SIZE: usize>() -> [Handler; 4] {
 }
 
 /// By size, in the order of [`Size::ALL`].
-static LOAD: [[Handler; 4]; Size::ALL.len()] =
-    [load_row::<0>(), load_row::<1>(), load_row::<2>(), load_row::<3>()];
+static LOAD: [[Handler; 4]; Size::ALL.len()] = each!(load_row: 0 1 2 3);
 
 pub(super) fn load(size: Size, signed: bool, dst: Reg, base: Reg, off: i16) -> Code {
     let checked = usize::from(!in_frame(base, off, size));
@@ -106,9 +108,9 @@ pub(super) fn load(size: Size, signed: bool, dst: Reg, base: Reg, off: i16) -> C
 }
 
 /// `*(dst + off) = src`.
-pub(super) struct Store<const SIZE: usize, const IMM: bool, const CHECKED: bool>;
+pub(super) struct Store<const SIZE: usize, F, const CHECKED: bool>(PhantomData<F>);
 
-impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Store<SIZE, IMM, CHECKED> {
+impl<const SIZE: usize, F: Form, const CHECKED: bool> Store<SIZE, F, CHECKED> {
     /// # Safety
     /// As for [`Exec::exec`].
     #[inline(always)]
@@ -120,14 +122,13 @@ impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Store<SIZE, IMM, C
             if CHECKED && !allowed(at.stores, base, addr, size.bytes()) {
                 return at.stop();
             }
-            let value = if IMM { i64::from(at.imm()) as u64 } else { at.src() };
-            at.window().store(addr, size.bytes(), value);
+            at.window().store(addr, size.bytes(), F::operand(at));
             at.next(1)
         }
     }
 }
 
-impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Exec for Store<SIZE, IMM, CHECKED> {
+impl<const SIZE: usize, F: Form, const CHECKED: bool> Exec for Store<SIZE, F, CHECKED> {
     #[inline(always)]
     unsafe fn exec(at: At) -> *const Code {
         // SAFETY: as of the caller.
@@ -135,7 +136,7 @@ impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Exec for Store<SIZ
     }
 }
 
-impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Consume for Store<SIZE, IMM, CHECKED> {
+impl<const SIZE: usize, F: Form, const CHECKED: bool> Consume for Store<SIZE, F, CHECKED> {
     #[inline(always)]
     unsafe fn consume(at: At, value: u64) -> *const Code {
         // SAFETY: as of the caller.
@@ -146,26 +147,23 @@ impl<const SIZE: usize, const IMM: bool, const CHECKED: bool> Consume for Store<
     }
 }
 
-const fn store_row<const SIZE: usize>() -> [Handler; 4] {
-    [
-        handler::<Store<SIZE, false, false>>,
-        handler::<Store<SIZE, false, true>>,
-        handler::<Store<SIZE, true, false>>,
-        handler::<Store<SIZE, true, true>>,
-    ]
+const fn store_forms<const SIZE: usize, const CHECKED: bool>() -> Forms {
+    Forms {
+        reg: handler::<Store<SIZE, operand::Reg, CHECKED>>,
+        imm: handler::<Store<SIZE, operand::Imm, CHECKED>>,
+    }
 }
 
-/// By size, in the order of [`Size::ALL`].
-static STORE: [[Handler; 4]; Size::ALL.len()] =
-    [store_row::<0>(), store_row::<1>(), store_row::<2>(), store_row::<3>()];
+const fn store_row<const SIZE: usize>() -> [Forms; 2] {
+    [store_forms::<SIZE, false>(), store_forms::<SIZE, true>()]
+}
+
+/// By size, in the order of [`Size::ALL`], and by whether it is checked.
+static STORE: [[Forms; 2]; Size::ALL.len()] = each!(store_row: 0 1 2 3);
 
 pub(super) fn store(size: Size, base: Reg, off: i16, value: Operand) -> Code {
     let checked = usize::from(!in_frame(base, off, size));
-    let (kind, src, imm) = match value {
-        Operand::Reg(reg) => (0, reg.number(), 0),
-        Operand::Imm(imm) => (1, 0, imm),
-    };
-    Code { handler: STORE[size as usize][2 * kind + checked], dst: base.number(), src, off, imm }
+    STORE[size as usize][checked].code(base, off, value)
 }
 
 /// An atomic operation on `*(dst + off)` with `src`, at 4 or 8 bytes and aligned.
@@ -206,20 +204,7 @@ const fn atomic_row<const OP: usize>() -> [Handler; 2] {
 }
 
 /// By operation, in the order of [`AtomicOp::ALL`], which is that of the enum.
-static ATOMIC: [[Handler; 2]; AtomicOp::ALL.len()] = [
-    atomic_row::<0>(),
-    atomic_row::<1>(),
-    atomic_row::<2>(),
-    atomic_row::<3>(),
-    atomic_row::<4>(),
-    atomic_row::<5>(),
-    atomic_row::<6>(),
-    atomic_row::<7>(),
-    atomic_row::<8>(),
-    atomic_row::<9>(),
-    atomic_row::<10>(),
-    atomic_row::<11>(),
-];
+static ATOMIC: [[Handler; 2]; AtomicOp::ALL.len()] = each!(atomic_row: 0 1 2 3 4 5 6 7 8 9 10 11);
 
 pub(super) fn atomic(op: AtomicOp, size: Size, base: Reg, off: i16, reg: Reg) -> Code {
     let column = match size {

@@ -24,6 +24,7 @@ mod fuse;
 mod handler;
 mod jump;
 mod mem;
+mod operand;
 
 pub(crate) use code::{Code, translate};
 pub(crate) use handler::Cpu;

@@ -12,6 +12,7 @@ use crate::threaded::alu::Alu;
 use crate::threaded::handler::{Handler, Next, Produce, Then, handler};
 use crate::threaded::jump::{Always, Branch};
 use crate::threaded::mem::{Load, Store};
+use crate::threaded::operand;
 
 /// The instructions that a few words stand for, and which way they jump.
 macro_rules! pattern {
@@ -34,17 +35,15 @@ macro_rules! pattern {
 
 /// Who executes them.
 macro_rules! kind {
-    (Alu $op:ident W64 Reg) => { Alu<{ AluOp::$op as usize }, true, false> };
-    (Alu $op:ident W64 Imm) => { Alu<{ AluOp::$op as usize }, true, true> };
-    (Alu $op:ident W32 Reg) => { Alu<{ AluOp::$op as usize }, false, false> };
-    (Alu $op:ident W32 Imm) => { Alu<{ AluOp::$op as usize }, false, true> };
-    (Branch $op:ident W64 Reg $back:literal) => { Branch<{ JmpOp::$op as usize }, true, false, $back> };
-    (Branch $op:ident W64 Imm $back:literal) => { Branch<{ JmpOp::$op as usize }, true, true, $back> };
-    (Branch $op:ident W32 Reg $back:literal) => { Branch<{ JmpOp::$op as usize }, false, false, $back> };
-    (Branch $op:ident W32 Imm $back:literal) => { Branch<{ JmpOp::$op as usize }, false, true, $back> };
+    (Alu $op:ident $width:ident $form:ident) => {
+        Alu<{ AluOp::$op as usize }, { Width::$width as usize }, operand::$form>
+    };
+    (Branch $op:ident $width:ident $form:ident $back:literal) => {
+        Branch<{ JmpOp::$op as usize }, { Width::$width as usize }, operand::$form, $back>
+    };
     (Goto $back:literal) => { Always<$back> };
     (Load $size:ident) => { Load<{ Size::$size as usize }, false, true> };
-    (Store $size:ident) => { Store<{ Size::$size as usize }, false, true> };
+    (Store $size:ident) => { Store<{ Size::$size as usize }, operand::Reg, true> };
 }
 
 /// One of them, with registers and numbers that mean nothing, and which way it jumps.
