@@ -217,12 +217,12 @@ fn bad_usage_and_bad_input_end_with_2() {
 }
 
 #[test]
-fn what_is_not_emulated_yet_is_said_by_name() {
+fn what_needs_the_types_of_the_kernel_says_so() {
     fails(
         &["run", "fixtures/core_task.bpf.o"],
-        1,
+        2,
         expect![[r#"
-            error: fixtures/core_task.bpf.o: not emulated: program core_task: it needs 13 CO-RE relocations, which are not emulated yet; without __builtin_preserve_access_index (BPF_CORE_READ and vmlinux.h use it) it would load
+            error: fixtures/core_task.bpf.o: program core_task: failed to find valid kernel BTF: it has 13 CO-RE relocations, which need the types of the kernel; give the machine some (Config::btf, Builder::btf, skep run --btf)
         "#]],
     );
 }

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+pub mod core;
 mod error;
 mod link;
 mod load;

@@ -6,6 +6,7 @@ use skep_isa::Insn;
 use skep_kernel::{FuncInfo, LineInfo};
 use skep_object::{Object, Program, Target};
 
+use crate::core::Relocated;
 use crate::error::Error;
 
 /// The most instructions of one program that the kernel takes (`BPF_COMPLEXITY_LIMIT_INSNS`).
@@ -24,16 +25,17 @@ pub(crate) struct Linked {
     pub(crate) relocs: Vec<(usize, Target)>,
     pub(crate) lines: Vec<LineInfo>,
     pub(crate) funcs: Vec<FuncInfo>,
-    /// CO-RE relocations that some part of the code wants.
-    pub(crate) core_relos: usize,
+    /// Instructions that CO-RE could not resolve, and what to say when one is executed.
+    pub(crate) poisoned: Vec<(usize, Arc<str>)>,
 }
 
 /// Links the program with this index in [`Object::programs`].
 ///
 /// The order of the functions is libbpf's (`bpf_object__reloc_code`): depth first, each behind all that came before it
 /// at its first mention, so that instruction numbers are those of the kernel's messages.
-pub(crate) fn link(object: &Object, entry: usize) -> Result<Linked, Error> {
-    let mut linker = Linker { object, bases: vec![None; object.programs.len()], out: Linked::default() };
+pub(crate) fn link(object: &Object, relocated: &Relocated, entry: usize) -> Result<Linked, Error> {
+    let mut linker =
+        Linker { object, relocated, bases: vec![None; object.programs.len()], out: Linked::default() };
     linker.append(entry)?;
     let mut stack = vec![(entry, 0)];
     while let Some((at, next)) = stack.pop() {
@@ -53,6 +55,7 @@ pub(crate) fn link(object: &Object, entry: usize) -> Result<Linked, Error> {
 
 struct Linker<'a> {
     object: &'a Object,
+    relocated: &'a Relocated,
     /// Where each program of the object went, in slots.
     bases: Vec<Option<usize>>,
     out: Linked,
@@ -73,8 +76,17 @@ impl<'a> Linker<'a> {
             return Err(Error::bad_input(format!("program {}", program.name), text));
         }
         self.bases[index] = Some(base);
-        self.out.insns.extend_from_slice(&program.insns);
-        self.out.core_relos += program.core_relos.len();
+        let code = self.relocated.code(index);
+        if let Some(error) = code.and_then(|code| code.error.as_ref()) {
+            return Err(error.clone());
+        }
+        if code.is_none() && !program.core_relos.is_empty() {
+            let text = "its CO-RE relocations are not resolved, since it was not to be loaded";
+            return Err(Error::bad_input(format!("program {}", program.name), text));
+        }
+        self.out.insns.extend_from_slice(code.map_or(&program.insns, |code| &code.insns));
+        let poisoned = code.map_or(&[][..], |code| &code.poisoned);
+        self.out.poisoned.extend(poisoned.iter().map(|(slot, message)| (base + slot, Arc::clone(message))));
         self.out.funcs.push(FuncInfo { slot: base, name: Arc::from(program.name.as_str()) });
         let mut file: Arc<str> = Arc::from("");
         self.out.lines.extend(self.object.source_lines(program).map(|line| {

@@ -1,12 +1,14 @@
 //! Loading: maps are created, programs linked, relocated and handed to the kernel.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use skep_abi::{MapType, ProgType};
-use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget};
+use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget, TargetBtf};
 use skep_maps::{CreateClass, MapSpec};
 use skep_object::{Object, Target, ValueRef};
 
+use crate::core::{self, Relocated};
 use crate::error::Error;
 use crate::link::{self, Linked};
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
@@ -77,10 +79,11 @@ impl OpenObject {
     pub fn load(self, kernel: &mut Kernel) -> Loaded {
         let OpenObject { object, programs, maps } = self;
         let maps: Vec<LoadedMap> = maps.into_iter().map(|plan| create(kernel, plan)).collect();
+        let relocated = relocate_core(&object, kernel.btf(), &programs);
         let mut loaded = Loaded { object, programs: Vec::new(), maps };
         for plan in programs {
             let mut target = plan.target(&loaded.object);
-            let fd = loaded.load_program(kernel, &plan, &mut target);
+            let fd = loaded.load_program(kernel, &relocated, &plan, &mut target);
             let section = loaded.object.programs[plan.index].section.clone();
             let ProgramPlan { name, index, sec, prog_type, autoload, .. } = plan;
             let program = LoadedProgram { name, section, sec, prog_type, index, autoload, target, fd };
@@ -190,6 +193,7 @@ impl Loaded {
     fn load_program(
         &self,
         kernel: &mut Kernel,
+        relocated: &Relocated,
         plan: &ProgramPlan,
         attach: &mut Result<AttachTarget, Error>,
     ) -> Result<Fd, Error> {
@@ -202,17 +206,9 @@ impl Loaded {
         if let Ok(target) = attach {
             target::resolve(target, kernel.btf(), &plan.name, &place())?;
         }
-        let mut linked = link::link(&self.object, plan.index)?;
-        if linked.core_relos > 0 {
-            let text = format!(
-                "it needs {} CO-RE relocations, which are not emulated yet; without __builtin_preserve_access_index \
-                 (BPF_CORE_READ and vmlinux.h use it) it would load",
-                linked.core_relos
-            );
-            return Err(Error::new(Class::NotEmulated, place(), text));
-        }
+        let mut linked = link::link(&self.object, relocated, plan.index)?;
         self.relocate(&mut linked, &place())?;
-        let Linked { insns, lines, funcs, .. } = linked;
+        let Linked { insns, lines, funcs, poisoned, .. } = linked;
         let mut load = ProgLoad::new(&plan.name, prog_type, insns);
         load.license = self.object.license.clone();
         load.expected_attach_type = plan.attach_type.map_or(0, |it| it.to_u32());
@@ -224,6 +220,7 @@ impl Loaded {
         load.attach_prog = plan.attach_prog;
         load.lines = lines;
         load.funcs = funcs;
+        load.poisoned = poisoned;
         kernel.prog_load(load).map_err(|error| {
             let message = error.to_string();
             let text = message.strip_prefix(&format!("{}: ", error.class)).unwrap_or(&message);
@@ -308,6 +305,15 @@ impl Loaded {
         kernel.map_update_elem(fd, &key.to_ne_bytes(), &prog.0.to_ne_bytes(), 0).map_err(|errno| {
             Error::bad_input(place(), format!("{} cannot be put there ({errno})", target.name))
         })
+    }
+}
+
+/// Resolves the CO-RE relocations of the programs that are to be loaded, and of what they may call.
+fn relocate_core(object: &Object, target: Option<&TargetBtf>, programs: &[ProgramPlan]) -> Relocated {
+    let off: HashSet<usize> = programs.iter().filter(|it| !it.autoload).map(|it| it.index).collect();
+    match target {
+        Some(target) => core::relocate(object, target, |program| !off.contains(&program), |_| {}),
+        None => Relocated::without_types(object),
     }
 }
 

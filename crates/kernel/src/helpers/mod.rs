@@ -26,6 +26,7 @@ use crate::report::over_limit;
 use crate::state::Core;
 use env::{Answer, Env, Stop};
 use skep_abi::helpers::{Helper, func, helper};
+use skep_maps::ObjRef;
 use skep_vm::{Call, Continuation, HostFault, Outcome};
 
 /// A helper. Errors that the program sees are [`Stop::Errno`]; what stops the program is [`Stop::Fault`].
@@ -167,10 +168,16 @@ pub(crate) fn missing(id: u32) -> String {
     }
 }
 
+/// What the loader could not resolve where a call is, in its words.
+fn poisoned(core: &Core, call: &Call<'_>) -> Option<String> {
+    let prog = core.objects.prog(ObjRef(call.program().tag() as u32))?;
+    prog.info.poison_at(call.slot()).map(|what| what.to_string())
+}
+
 /// Runs a helper.
 pub(crate) fn call(core: &mut Core, call: &mut Call<'_>, id: u32) -> Outcome {
     let Some(helper) = helper(id) else {
-        return Outcome::Fault(HostFault::program(missing(id)));
+        return Outcome::Fault(HostFault::program(poisoned(core, call).unwrap_or_else(|| missing(id))));
     };
     let Some(row) = row(id) else {
         return Outcome::Fault(HostFault::not_emulated(missing(id)));

@@ -126,7 +126,8 @@ fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::I
         typed_pointers: false,
         xdp_has_frags: load.flags & BPF_F_XDP_HAS_FRAGS != 0,
         sleepable: load.flags & BPF_F_SLEEPABLE != 0,
-        warnings: warnings(insns),
+        warnings: warnings(insns, &load.poisoned),
+        poisoned: std::mem::take(&mut load.poisoned),
         name: std::mem::take(&mut load.name),
         lines: std::mem::take(&mut load.lines),
         funcs: std::mem::take(&mut load.funcs),
@@ -135,12 +136,14 @@ fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::I
 }
 
 /// What will not work when it is executed.
-fn warnings(insns: &[skep_isa::Insn]) -> Vec<String> {
+fn warnings(insns: &[skep_isa::Insn], poisoned: &[(usize, Arc<str>)]) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut slot = 0;
     while slot < insns.len() {
         let Ok(op) = skep_isa::decode(insns, slot) else { break };
         let missing = match op {
+            // What cannot be resolved is for the loader to tell.
+            Op::Call(_) if poisoned.binary_search_by_key(&slot, |it| it.0).is_ok() => None,
             Op::Call(Callee::Helper(id)) if !helpers::is_emulated(id) => Some(helpers::missing(id)),
             Op::Call(Callee::Kfunc { btf_id, .. }) => {
                 Some(format!("the kernel function with BTF id {btf_id} is not emulated"))

@@ -54,6 +54,9 @@ pub struct ProgLoad {
     pub lines: Vec<LineInfo>,
     /// Where functions begin, by ascending slot; may be empty.
     pub funcs: Vec<FuncInfo>,
+    /// Calls of no helper that a loader put where it could not resolve something, by ascending slot, and what it says
+    /// about each: whoever executes one fails with that. A wide load is two of them.
+    pub poisoned: Vec<(usize, Arc<str>)>,
     /// Ask the kernel's [`Verify`]. Without, the program runs with exact checks and a budget.
     pub verify: bool,
 }
@@ -74,6 +77,7 @@ impl ProgLoad {
             fd_array: Vec::new(),
             lines: Vec::new(),
             funcs: Vec::new(),
+            poisoned: Vec::new(),
             verify: true,
         }
     }
@@ -100,6 +104,8 @@ pub struct ProgInfo {
     pub lines: Vec<LineInfo>,
     /// Where functions begin, by ascending slot.
     pub funcs: Vec<FuncInfo>,
+    /// What the loader could not resolve, by ascending slot ([`ProgLoad::poisoned`]).
+    pub poisoned: Vec<(usize, Arc<str>)>,
     /// What the verifier said.
     pub verdict: Verdict,
     /// What will not work when it is executed: calls to functions that are not emulated.
@@ -110,6 +116,12 @@ impl ProgInfo {
     /// The line of C that an instruction was made from.
     pub fn line_at(&self, slot: usize) -> Option<&LineInfo> {
         lines::at(&self.lines, slot, |it| it.slot)
+    }
+
+    /// What the loader could not resolve at an instruction, as it says it.
+    pub fn poison_at(&self, slot: usize) -> Option<&Arc<str>> {
+        let index = self.poisoned.binary_search_by_key(&slot, |it| it.0).ok()?;
+        self.poisoned.get(index).map(|it| &it.1)
     }
 
     /// The function that an instruction is in.
