@@ -47,6 +47,7 @@
 //! - `fire`: contexts made from what a program is attached to and arguments by name
 //! - `run`, `context`, `host`: one invocation of a program, and what it sees
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
+//! - `world`: kernel objects by type, and the world that programs look around in
 //! - `state`, `object`, `files`: the state of the machine
 //!
 //! Architecture invariants: nothing here reads the host's clock, randomness, environment or files; helpers reach
@@ -97,4 +98,4 @@ pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
 pub use trace::TraceLine;
 pub use types::TargetBtf;
-pub use world::{Args, FieldValue};
+pub use world::{Args, FieldValue, ObjectError, ObjectMut, Problem};

@@ -11,6 +11,7 @@ use crate::rng::{Rng, mix};
 use crate::symbols::Symbols;
 use crate::trace::TraceLog;
 use crate::types::TargetBtf;
+use crate::world::World;
 
 use skep_abi::Errno;
 use skep_maps::{Cx, Displaced, ObjRef};
@@ -28,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) task: Task,
     /// The types of the simulated kernel.
     pub(crate) btf: Option<TargetBtf>,
+    /// Kernel objects, and what programs find when they look around.
+    pub(crate) world: World,
     /// What `bpf_get_prandom_u32` draws from, by CPU.
     pub(crate) prandom: Vec<Rng>,
     pub(crate) objects: Objects,
@@ -58,6 +61,7 @@ impl Core {
             clock: config.clock,
             task: config.task,
             btf: config.btf,
+            world: World::default(),
             prandom: (0..config.cpus).map(|cpu| Rng::new(config.seed, cpu)).collect(),
             objects: Objects::default(),
             files: Files::default(),

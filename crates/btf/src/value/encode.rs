@@ -43,7 +43,15 @@ impl Btf {
         value: &Value,
     ) -> Result<(), ValueError> {
         let place = self.field(id, path)?;
-        Encoder { btf: self, bytes }.store(place, value).map_err(|error| error.inside(path))
+        self.encode_field(place, bytes, value).map_err(|error| error.inside(path))
+    }
+
+    /// Stores `value` at a place of a value whose bytes these are; otherwise as [`Btf::set`].
+    ///
+    /// # Errors
+    /// As [`Btf::set`].
+    pub fn encode_field(&self, place: FieldRef, bytes: &mut [u8], value: &Value) -> Result<(), ValueError> {
+        Encoder { btf: self, bytes }.store(place, value)
     }
 }
 

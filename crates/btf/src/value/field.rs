@@ -112,6 +112,14 @@ impl Btf {
         super::Decoder::new(self).decode_at(place, bytes)
     }
 
+    /// Reads what is at a place of a value whose bytes these are.
+    ///
+    /// # Errors
+    /// As [`Btf::decode`].
+    pub fn decode_field(&self, place: FieldRef, bytes: &[u8]) -> Result<Value, ValueError> {
+        super::Decoder::new(self).decode_at(place, bytes)
+    }
+
     /// The type of a variable; any other type itself.
     fn type_of_var(&self, id: TypeId) -> TypeId {
         match self.type_by_id(id).map(|ty| &ty.def) {

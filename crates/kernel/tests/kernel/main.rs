@@ -1,9 +1,11 @@
 //! The kernel from outside: recordings of Linux 6.18 replayed, and what the mission asks of it, a test each.
 
 mod bad_loads;
+mod c_types;
 mod load;
 mod maps_and_fds;
 mod memory_limit;
+mod objects;
 mod packets;
 mod perf_model;
 mod perf_output;
