@@ -111,8 +111,12 @@ impl<'c> Env<'_, 'c> {
 
     /// The bytes that an argument points to.
     pub(super) fn read(&mut self, index: usize, len: usize) -> Result<Bytes, Stop> {
+        self.read_at(index, self.arg(index), len)
+    }
+
+    /// The bytes at an address that an argument stands for.
+    pub(super) fn read_at(&mut self, index: usize, addr: u64, len: usize) -> Result<Bytes, Stop> {
         let mut bytes = Bytes { small: [0; 64], large: Vec::new(), len };
-        let addr = self.arg(index);
         let into = if len <= bytes.small.len() {
             &mut bytes.small[..len]
         } else {
@@ -133,8 +137,13 @@ impl<'c> Env<'_, 'c> {
 
     /// Writes to where an argument points.
     pub(super) fn write(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
+        self.write_at(index, self.arg(index), bytes)
+    }
+
+    /// Writes to an address that an argument stands for.
+    pub(super) fn write_at(&mut self, index: usize, addr: u64, bytes: &[u8]) -> Result<(), Stop> {
         self.charge_bytes(bytes.len() as u64);
-        self.memory().write(self.arg(index), bytes).map_err(|fault| self.bad_access(index, fault))
+        self.memory().write(addr, bytes).map_err(|fault| self.bad_access(index, fault))
     }
 
     /// The map that an argument points to.

@@ -5,6 +5,7 @@
 
 mod control;
 mod csum;
+mod dynptr;
 mod env;
 mod lock;
 mod map;
@@ -110,6 +111,14 @@ helpers! {
     ringbuf_discard => ring::discard;
     ringbuf_output => ring::output;
     ringbuf_query => ring::query;
+    ringbuf_reserve_dynptr => dynptr::ringbuf_reserve;
+    ringbuf_submit_dynptr => dynptr::ringbuf_submit;
+    ringbuf_discard_dynptr => dynptr::ringbuf_discard;
+
+    dynptr_from_mem => dynptr::from_mem;
+    dynptr_read => dynptr::read;
+    dynptr_write => dynptr::write;
+    dynptr_data => dynptr::data;
 
     xdp_adjust_head => xdp::adjust_head;
     xdp_adjust_tail => xdp::adjust_tail;

@@ -15,10 +15,20 @@ fn ring<'e>(env: &'e Env<'_, '_>, index: usize) -> Result<&'e RingBuffer, Stop> 
 
 /// `bpf_ringbuf_reserve(ringbuf, size, flags)`: NULL where there is no room.
 pub(super) fn reserve(env: &mut Env<'_, '_>) -> Answer {
+    let (size, flags) = (env.arg(1), env.arg(2));
+    if flags != 0 {
+        ring(env, 0)?;
+        return ret(0);
+    }
+    ret(reserve_record(env, 0, size)?)
+}
+
+/// Reserves a record of the ring that an argument is: its address, or NULL.
+pub(super) fn reserve_record(env: &mut Env<'_, '_>, index: usize, size: u64) -> Result<u64, Stop> {
     let site = Core::site(env.call);
     env.call.charge(RECORD_COST);
-    let record = ring(env, 0)?.reserve(env.memory(), env.arg(1), env.arg(2), Some(site));
-    ret(record.unwrap_or(0))
+    let record = ring(env, index)?.reserve(env.memory(), size, 0, Some(site));
+    Ok(record.unwrap_or(0))
 }
 
 /// `bpf_ringbuf_submit(data, flags)`.
@@ -32,7 +42,13 @@ pub(super) fn discard(env: &mut Env<'_, '_>) -> Answer {
 }
 
 fn commit(env: &mut Env<'_, '_>, discard: bool) -> Answer {
-    let (addr, flags, site) = (env.arg(0), env.arg(1), Core::site(env.call));
+    let (addr, flags) = (env.arg(0), env.arg(1));
+    commit_record(env, addr, flags, discard)
+}
+
+/// Hands a record over to the reader, or back.
+pub(super) fn commit_record(env: &mut Env<'_, '_>, addr: u64, flags: u64, discard: bool) -> Answer {
+    let site = Core::site(env.call);
     env.call.charge(RECORD_COST);
     let id =
         ring_of(env.core, addr).ok_or_else(|| env.bad_arg(0, "is no ring buffer record that is reserved"))?;

@@ -15,6 +15,7 @@ mod replay_perf;
 mod replay_printf;
 mod replay_probe_read;
 mod replay_programs;
+mod replay_tracing;
 mod reports;
 mod rings;
 mod robust;
