@@ -15,11 +15,13 @@
 
 pub mod ctx;
 mod errno;
+pub mod events;
 mod features;
 pub mod flags;
 pub mod helpers;
 mod name;
 pub mod structs;
+pub mod syscalls;
 mod types;
 pub mod uapi;
 mod verdict;

@@ -3,7 +3,7 @@
 use crate::config::{Clock, Config, Task};
 use crate::context::Room;
 use crate::files::{Fd, Files};
-use crate::fire::Keep;
+use crate::fire::{Format, Keep};
 use crate::invocation::Invocation;
 use crate::object::{Object, Objects};
 use crate::prog::TextMap;
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) perf_ids: u64,
     /// Addresses of the simulated kernel's functions.
     pub(crate) symbols: Symbols,
+    /// What records of tracepoints look like, where somebody said so: by `category/name`.
+    pub(crate) formats: BTreeMap<String, Format>,
     /// Memory that was made for arguments.
     pub(crate) keep: Keep,
     /// Where packets are put.
@@ -71,6 +73,7 @@ impl Core {
             trace: TraceLog::default(),
             perf_ids: 0,
             symbols: Symbols::default(),
+            formats: BTreeMap::new(),
             keep: Keep::default(),
             room: None,
             now: Invocation::default(),

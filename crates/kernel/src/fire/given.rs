@@ -47,6 +47,22 @@ impl Given {
         }
     }
 
+    /// Puts a value in, in place of what was given under this name.
+    pub(super) fn put(&mut self, name: &str, value: FieldValue) {
+        self.args = std::mem::take(&mut self.args).with(name, value);
+        self.used.push(false);
+    }
+
+    /// Whether a value of this name is left.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.args.iter().zip(&self.used).any(|((given, _), used)| given == name && !used)
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.used.iter().all(|used| *used)
+    }
+
     /// Refuses what is left: `of` is whose arguments they are, `names` what there is.
     pub(super) fn finish<S: AsRef<str>>(&self, of: &str, names: &[S]) -> Result<(), String> {
         let left = self.args.iter().zip(&self.used).find(|(_, used)| !**used);

@@ -9,13 +9,16 @@ mod keep;
 mod place;
 mod probe;
 mod proto;
+mod record;
 mod regs;
 mod seq;
 mod setup;
+mod syscall;
 mod target;
 mod traced;
 
 pub(crate) use keep::Keep;
+pub(crate) use record::Format;
 pub use regs::{Arch, Arm64Regs};
 pub(crate) use seq::Seq;
 pub(crate) use setup::{Setup, Traced};
@@ -71,7 +74,6 @@ struct Firing<'k, 'a> {
     target: &'a Target,
     args: Given,
     arch: Arch,
-    #[expect(dead_code, reason = "for records and bytes")]
     own: Option<(&'a Btf, TypeId)>,
     /// The kernel's types.
     btf: Option<Arc<Btf>>,
@@ -108,6 +110,10 @@ impl Firing<'_, '_> {
     fn setup(&mut self) -> Result<Setup, Refusal> {
         match self.info.prog_type {
             ProgType::Kprobe => self.probe(),
+            ProgType::Tracepoint => match self.target {
+                Target::Tracepoint { category, name } => self.record(category, name),
+                _ => self.record("", ""),
+            },
             ProgType::RawTracepoint | ProgType::RawTracepointWritable | ProgType::Tracing | ProgType::Lsm => {
                 self.traced()
             }

@@ -2,7 +2,7 @@
 
 use super::{Firing, Refusal};
 use crate::world::{Args, FieldValue};
-use skep_btf::{Btf, Def, TypeId};
+use skep_btf::{Btf, Def, Kind, TypeId};
 
 /// Where things that pointers point to are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -192,6 +192,21 @@ impl Firing<'_, '_> {
             FieldValue::Fields(_) => {
                 Err("the types do not say what struct this is: give its bytes, or an address".to_owned())
             }
+        }
+    }
+
+    /// A struct of the kernel's types, by its name.
+    pub(super) fn named_struct(
+        &mut self,
+        name: &str,
+        value: &FieldValue,
+        side: Side,
+    ) -> Result<u64, Refusal> {
+        let btf = self.btf.clone();
+        let found = btf.as_deref().and_then(|btf| Some((btf, btf.find(Kind::Struct, name)?)));
+        match found {
+            Some((btf, id)) => self.make(btf, id, value, side),
+            None => Err(format!("the types do not have struct {name}: give its bytes")),
         }
     }
 

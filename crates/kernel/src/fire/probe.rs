@@ -11,13 +11,18 @@ use super::{Firing, Refusal};
 const BREAKPOINT: u64 = 1;
 
 /// Names that every probe knows beside those of the function's parameters.
-const OWN: [&str; 3] = ["ip", "sp", "regs"];
+pub(super) const OWN: [&str; 3] = ["ip", "sp", "regs"];
 
 impl Firing<'_, '_> {
     /// The registers of a probe.
     pub(super) fn probe(&mut self) -> Result<Setup, Refusal> {
         let target = self.target;
         match target {
+            Target::Syscall { name, ret } => self.syscall_probe(name, *ret),
+            Target::Kprobe { func, offset: 0, ret: false } if self.handled(func).is_some() => {
+                let name = self.handled(func).map_or(func.as_str(), |it| it.name);
+                self.syscall_probe(name, false)
+            }
             Target::Kprobe { func, offset, ret } => {
                 let proto = self.function(func);
                 let entry = self.address(func);
@@ -28,7 +33,7 @@ impl Firing<'_, '_> {
         }
     }
 
-    fn registers(
+    pub(super) fn registers(
         &mut self,
         proto: Option<Proto>,
         entry: u64,

@@ -92,7 +92,6 @@ impl Registers {
         }
     }
 
-    #[allow(dead_code, reason = "for system calls")]
     /// Puts a word where a system call has its argument with this number: as the instruction found it.
     pub(crate) fn set_syscall_arg(&mut self, index: usize, value: u64) {
         match self {
@@ -104,7 +103,6 @@ impl Registers {
         }
     }
 
-    #[allow(dead_code, reason = "for system calls")]
     /// The number of the system call.
     pub(crate) fn set_syscall(&mut self, nr: u64) {
         match self {
@@ -168,7 +166,6 @@ impl Registers {
         }
     }
 
-    #[allow(dead_code, reason = "for system calls")]
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         match self {
             Registers::X86(regs) => regs.to_bytes(),

@@ -17,6 +17,7 @@ impl Firing<'_, '_> {
         let target = self.target;
         match target {
             Target::RawTracepoint { name } => {
+                self.syscall_event(name)?;
                 let proto = self.event(name);
                 self.words_setup(proto, None, 0)
             }
@@ -28,6 +29,7 @@ impl Firing<'_, '_> {
     fn by_id(&mut self, attach: AttachType, name: &str) -> Result<Setup, Refusal> {
         match attach {
             AttachType::TraceRawTp => {
+                self.syscall_event(name)?;
                 let proto = self.event(name);
                 self.words_setup(proto, None, 0)
             }

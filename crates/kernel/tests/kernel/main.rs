@@ -2,6 +2,7 @@
 
 mod bad_loads;
 mod c_types;
+mod fire;
 mod load;
 mod maps_and_fds;
 mod memory_limit;

@@ -25,6 +25,11 @@ pub(crate) fn kernel() -> Kernel {
     Kernel::new(Config::default()).expect("address space")
 }
 
+/// A machine that is like this.
+pub(crate) fn kernel_with(config: Config) -> Kernel {
+    Kernel::new(config).expect("address space")
+}
+
 /// Instructions from text.
 pub(crate) fn asm(text: &str) -> Vec<Insn> {
     assemble(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
