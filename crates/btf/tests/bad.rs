@@ -349,6 +349,15 @@ fn bombs() {
     assert_eq!(btf.decode(3, &[]), Err(ValueError::TooMany));
     assert_eq!(btf.format_value(3, &[]), Err(ValueError::TooMany));
 
+    // Whoever decodes many has one room for all of them; what failed was work, too.
+    let mut left = 1000;
+    assert_eq!(btf.decode_within(3, &[], &mut left), Err(ValueError::TooMany));
+    assert_eq!(left, 0);
+    assert_eq!(btf.decode_within(2, &[], &mut left), Err(ValueError::TooMany));
+    left = 2;
+    assert_eq!(btf.decode_within(2, &[], &mut left), Ok(Value::Struct(vec![])));
+    assert_eq!(left, 1);
+
     // Half a gigabyte of padding.
     let padded = [0, info(Kind::Struct, 0, 0), !7];
     let btf = Btf::parse(&Raw::new(&padded).bytes()).unwrap();

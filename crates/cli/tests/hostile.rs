@@ -84,18 +84,21 @@ impl Scratch {
         let mut pauses = 0;
         let status = loop {
             match child.try_wait().unwrap() {
-                Some(status) => break Some(status),
-                None if pauses == PATIENCE => {
-                    child.kill().unwrap();
-                    child.wait().unwrap();
-                    break None;
-                }
+                Some(status) => break Ok(status),
+                None if pauses == PATIENCE => break Err("it does not end".to_owned()),
                 None => {
+                    if let Err(why) = check_use(child.id()) {
+                        break Err(why);
+                    }
                     pauses += 1;
                     sleep(PAUSE);
                 }
             }
         };
+        if status.is_err() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
         let read = |name: &str| fs::read(self.0.path().join(name)).unwrap();
         let failed = |why: &str| -> ! {
             let kept = std::env::temp_dir().join("skep-hostile");
@@ -105,13 +108,33 @@ impl Scratch {
             }
             panic!("{why}: skep run {args:?}; the files are in {}", kept.display());
         };
-        let Some(status) = status else { failed("it does not end") };
+        let status = status.unwrap_or_else(|why| failed(&why));
         let output = Output { status, stdout: read("stdout"), stderr: read("stderr") };
         match check(&output) {
             Ok(code) => code,
             Err(why) => failed(&why),
         }
     }
+}
+
+/// Looks at what a process took of the host so far. Only where there is a `/proc` to look at.
+fn check_use(id: u32) -> Result<(), String> {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{id}/{name}")).unwrap_or_default();
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let status = read("status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+    let peak = peak.and_then(number).unwrap_or(0) << 10;
+    if peak > MEMORY {
+        return Err(format!("it takes {} MiB", peak >> 20));
+    }
+    // Ticks of a hundredth of a second, in user and in kernel mode, behind a name that may hold anything.
+    let stat = read("stat");
+    let fields = stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2);
+    let seconds = fields.filter_map(number).sum::<u64>() as f64 / 100.0;
+    if seconds > SECONDS * SLACK && !cfg!(debug_assertions) {
+        return Err(format!("it takes {seconds} seconds of a processor"));
+    }
+    Ok(())
 }
 
 fn check(output: &Output) -> Result<i32, String> {
@@ -249,28 +272,89 @@ fn huge_sizes_everywhere() {
     }
 }
 
-/// Programs of hostile.bpf.c that run into the limit on memory before they run out of budget.
-const HOARDERS: [&str; 3] = ["fill_array", "scatter", "walk_array"];
+/// Programs that run into the limit on memory before they run out of budget.
+const HOARDERS: [&str; 12] = [
+    "everything",
+    "fill_array",
+    "fill_large_hash",
+    "fill_large_lru",
+    "fill_percpu_hash",
+    "long_insert",
+    "reserve_large",
+    "reserve_medium",
+    "reserve_page",
+    "scatter",
+    "walk_array",
+    "write_half_a_thousand",
+];
 
-/// Programs that never end, or print, send, fill and copy all they can, at the default budget. Each ends with the budget,
-/// or with the memory that there is for it.
+/// What `skep run` may take of the host: memory, all together; and time, on a machine that does nothing else.
+const MEMORY: u64 = 256 << 20;
+const SECONDS: f64 = 1.0;
+/// What is left of a processor's second, and more, on a machine that has other things to do.
+const SLACK: f64 = 4.0;
+
+/// Programs that never end, or print, send, fill, keep and copy all they can, at the default budget. Each ends with the
+/// budget, or with the memory that there is for it.
 #[test]
 fn greedy_programs() {
     let scratch = Scratch::new();
-    let object = data().join("hostile.bpf.o");
     let capture = fixtures().join("captures/web.pcap");
-    for program in programs(&object) {
-        let mut line = vec![object.clone().into(), OsString::from(&program), "--json".into()];
-        if program == "burn" {
-            line.extend(["--pcap".into(), capture.clone().into()]);
+    for object in objects_of_our_own() {
+        for program in programs(&object) {
+            let mut line = vec![object.clone().into(), OsString::from(&program), "--json".into()];
+            line.extend(match program.as_str() {
+                "burn" => ["--pcap".into(), capture.clone().into()],
+                // What is no packet's program has a context of one.
+                _ if program.starts_with("move_") || program.starts_with("grow_") => {
+                    ["--packet".into(), hex(&[0; 1400])]
+                }
+                _ => ["--ctx".into(), hex(&[0; 64])],
+            });
+            let hoards = HOARDERS.contains(&program.as_str());
+            // Debug builds take some 40 times as long as the second that is promised.
+            if cfg!(debug_assertions) {
+                line.extend(args(if hoards { ["--memory", "24M"] } else { ["--budget", "2000000"] }));
+            }
+            assert_eq!(scratch.run(&line), if hoards { 2 } else { 1 }, "{program}");
         }
-        let hoards = HOARDERS.contains(&program.as_str());
-        // Debug builds take some 40 times as long as the second that is promised.
-        if cfg!(debug_assertions) {
-            line.extend(args(if hoards { ["--memory", "4M"] } else { ["--budget", "2000000"] }));
-        }
-        assert_eq!(scratch.run(&line), if hoards { 2 } else { 1 }, "{program}");
     }
+}
+
+/// The same on the largest machine: no per-CPU map makes more of it.
+#[test]
+fn greedy_programs_on_many_cpus() {
+    let scratch = Scratch::new();
+    for object in objects_of_our_own() {
+        for program in programs(&object).iter().filter(|it| it.contains("percpu") || it.contains("perf")) {
+            let mut line = vec![object.clone().into(), OsString::from(program)];
+            line.extend(args(["--cpus", "256", "--json"]));
+            if cfg!(debug_assertions) {
+                line.extend(args(["--budget", "2000000"]));
+            }
+            assert!(scratch.run(&line) > 0, "{program}");
+        }
+    }
+}
+
+/// Contexts and packets of any size that is read at all.
+#[test]
+fn large_inputs() {
+    let scratch = Scratch::new();
+    let zeros = scratch.file("zeros", &vec![0; 40 << 20]);
+    for (object, program, option) in [
+        (data().join("hostile.bpf.o"), "tail_refused", "--ctx"),
+        (data().join("hoard.bpf.o"), "move_head", "--packet"),
+        (data().join("hoard.bpf.o"), "grow_tail", "--packet"),
+    ] {
+        let mut line = vec![object.into(), program.into(), option.into(), zeros.clone()];
+        line.extend(args(["--budget", "1000", "--json"]));
+        assert!(scratch.run(&line) > 0, "{program}");
+    }
+}
+
+fn objects_of_our_own() -> [PathBuf; 2] {
+    ["hostile.bpf.o", "hoard.bpf.o"].map(|name| data().join(name))
 }
 
 fn data() -> PathBuf {

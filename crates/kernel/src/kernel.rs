@@ -132,7 +132,7 @@ impl Kernel {
         self.core.clock = clock;
     }
 
-    /// What programs printed with `bpf_trace_printk`, oldest first. It holds 16,384 lines; see [`Kernel::trace_lost`].
+    /// What programs printed with `bpf_trace_printk`, oldest first. It holds 16,384 lines, or 4 MiB; see [`Kernel::trace_lost`].
     pub fn trace_log(&self) -> &[TraceLine] {
         self.core.trace.lines()
     }

@@ -134,8 +134,12 @@ impl Kernel {
     /// Makes a map read-only for user space (`BPF_MAP_FREEZE`).
     ///
     /// # Errors
-    /// `EPERM`: the fd is read-only, or the map is frozen already.
+    /// `ENOTSUPP`: values have special fields, which is looked at first. `EPERM`: the fd is read-only, or the map is
+    /// frozen already.
     pub fn map_freeze(&mut self, fd: Fd) -> Result<(), Errno> {
+        if !self.map(fd)?.spec().special.is_empty() {
+            return Err(Errno::ENOTSUPP);
+        }
         self.writable(fd)?.1.freeze()
     }
 

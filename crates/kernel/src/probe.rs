@@ -39,18 +39,28 @@ pub(crate) fn read_kernel(memory: &Memory, addr: u64, out: &mut [u8]) -> Result<
     memory.peek(addr, out).map_err(|_| Errno::EFAULT)
 }
 
-/// Reads a string from kernel memory (`strncpy_from_kernel_nofault`): how many bytes, the NUL included.
+/// A string that was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Text {
+    /// Its bytes, the NUL included.
+    pub(crate) len: usize,
+    /// The bytes that were written: zeroes may follow the string.
+    pub(crate) written: usize,
+}
+
+/// Reads a string from kernel memory (`strncpy_from_kernel_nofault`).
 ///
 /// # Errors
 /// As for [`read_kernel`].
-pub(crate) fn read_kernel_str(memory: &Memory, addr: u64, out: &mut [u8]) -> Result<usize, Errno> {
+pub(crate) fn read_kernel_str(memory: &Memory, addr: u64, out: &mut [u8]) -> Result<Text, Errno> {
     if out.is_empty() {
-        return Ok(0);
+        return Ok(Text { len: 0, written: 0 });
     }
     if !is_kernel(addr) {
         return Err(Errno::ERANGE);
     }
-    memory.peek_str(addr, out).map_err(|_| Errno::EFAULT)
+    let len = memory.peek_str(addr, out).map_err(|_| Errno::EFAULT)?;
+    Ok(Text { len, written: len })
 }
 
 impl Core {
@@ -63,15 +73,15 @@ impl Core {
         self.user.read(addr, out).map_err(|_| Errno::EFAULT)
     }
 
-    /// Reads a string from user memory (`strncpy_from_user_nofault`): how many bytes, the NUL included.
+    /// Reads a string from user memory (`strncpy_from_user_nofault`).
     ///
     /// The kernel copies eight bytes at a time while it can, and zeroes what follows the NUL among the last eight.
     ///
     /// # Errors
     /// `EFAULT`: not a user address, or some of it is not mapped.
-    pub(crate) fn read_user_str(&self, addr: u64, out: &mut [u8]) -> Result<usize, Errno> {
+    pub(crate) fn read_user_str(&self, addr: u64, out: &mut [u8]) -> Result<Text, Errno> {
         if out.is_empty() {
-            return Ok(0);
+            return Ok(Text { len: 0, written: 0 });
         }
         if addr >= TASK_SIZE || Arena::Packet.contains(addr) {
             return Err(Errno::EFAULT);
@@ -86,7 +96,7 @@ impl Core {
         if whole {
             out[len..word + 8].fill(0);
         }
-        Ok(len)
+        Ok(Text { len, written: if whole { word + 8 } else { len } })
     }
 }
 
@@ -117,12 +127,12 @@ impl Source for Printing<'_> {
             StringAt::Kernel => false,
             StringAt::User => true,
         };
-        let len = if user {
+        let text = if user {
             self.core.read_user_str(addr, &mut bytes)
         } else {
             read_kernel_str(self.memory, addr, &mut bytes)
         };
-        bytes.truncate(len.ok()?.saturating_sub(1));
+        bytes.truncate(text.ok()?.len.saturating_sub(1));
         Some(bytes)
     }
 

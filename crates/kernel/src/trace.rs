@@ -42,20 +42,24 @@ impl fmt::Display for TraceLine {
     }
 }
 
-/// Lines that are kept until somebody takes them.
+/// Lines that are kept until somebody takes them, and bytes of text.
 const MAX_LINES: usize = 1 << 14;
+const MAX_BYTES: usize = 4 << 20;
 
 /// What programs printed and nobody took yet: the oldest lines, so that a program that prints without end leaves its
 /// beginning. (The kernel's ring keeps the newest.)
 #[derive(Default)]
 pub(crate) struct TraceLog {
     lines: Vec<TraceLine>,
+    bytes: usize,
     lost: u64,
 }
 
 impl TraceLog {
     pub(crate) fn push(&mut self, line: TraceLine) {
-        if self.lines.len() < MAX_LINES {
+        let fits = self.lines.len() < MAX_LINES && line.text.len() <= MAX_BYTES - self.bytes;
+        if fits && self.lost == 0 {
+            self.bytes += line.text.len();
             self.lines.push(line);
         } else {
             self.lost += 1;
@@ -87,6 +91,18 @@ mod tests {
         (0..MAX_LINES as u32 + 3).for_each(|pid| log.push(line(pid)));
         assert_eq!((log.lines()[0].pid, log.lines().len(), log.lost()), (0, MAX_LINES, 3));
         assert_eq!((log.take().len(), log.lines().len(), log.lost()), (MAX_LINES, 0, 0));
+    }
+
+    #[test]
+    fn long_lines_fill_it_sooner_and_no_short_one_slips_in_behind() {
+        let line = |len| TraceLine { cpu: 0, pid: 1, comm: String::new(), time_ns: 0, text: vec![b'x'; len] };
+        let mut log = TraceLog::default();
+        (0..5).for_each(|_| log.push(line(1 << 20)));
+        log.push(line(0));
+        assert_eq!((log.lines().len(), log.lost()), (4, 2));
+        log.take();
+        log.push(line(1));
+        assert_eq!((log.lines().len(), log.lost()), (1, 0));
     }
 
     #[test]

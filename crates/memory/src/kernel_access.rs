@@ -194,12 +194,12 @@ impl Memory {
         let (mut at, mut left) = (addr, len as u64);
         let mut takes = access == Access::Store;
         while left > 0 {
-            let Some(object) = low(at).and_then(|low| table.containing(low)) else {
+            let Some((span, is_mapped)) = low(at).and_then(|low| table.bytes_at(low)) else {
                 drop(table);
                 return Err(self.dead(addr, len, access));
             };
-            takes |= object.mapping.is_some();
-            let here = extend(object.span.end()).wrapping_sub(at);
+            takes |= is_mapped;
+            let here = extend(span.end()).wrapping_sub(at);
             // In the last object, this is not used any more.
             at = at.wrapping_add(here);
             left = left.saturating_sub(here);

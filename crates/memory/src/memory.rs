@@ -191,13 +191,9 @@ impl Memory {
             return false;
         }
         let Some(new) = inside(object.span, start, len) else { return false };
-        if object.rights != Rights::NONE {
-            if self.within_limit(space.admit(new, object.rights)).is_err() {
-                return false;
-            }
-            space.revoke(old);
-            // It was just admitted.
-            let _ = space.paint(new, object.rights);
+        if object.rights != Rights::NONE && self.within_limit(space.repaint(old, new, object.rights)).is_err()
+        {
+            return false;
         }
         object.shape = Shape::Whole(new);
         true

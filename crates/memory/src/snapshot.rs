@@ -94,6 +94,7 @@ impl Table {
             self.space.put_back(saved);
         }
         self.space.come_back(&snapshot.resident);
+        self.forget_recent();
         self.objects.clone_from(&snapshot.objects);
         for (here, there) in self.arenas.iter_mut().zip(&snapshot.arenas) {
             here.restore(there);

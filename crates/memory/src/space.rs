@@ -132,13 +132,47 @@ impl Space {
         for (plane, allowed) in [(Plane::Load, rights.load), (Plane::Store, rights.store)] {
             if !allowed {
                 self.wipe(plane, span);
-                continue;
             }
-            let (shadow, offset) = self.region(plane, span);
-            // SAFETY: `region` checked that the span is committed in it.
-            unsafe { paint_bytes(shadow.base().wrapping_add(offset), span.len as usize) };
         }
+        self.cover(span, span, rights);
         Ok(())
+    }
+
+    /// Paints `new` where `old` was painted with the same rights. What both have stays as it is, but for the last bytes
+    /// before an end, which say how far that is: a packet that grows by a header costs a header. Over the limit, nothing
+    /// happens.
+    pub(crate) fn repaint(&mut self, old: Span, new: Span, rights: Rights) -> Result<(), OverLimit> {
+        const TAIL: u32 = 7;
+        let between = |from: u32, upto: u32| Span { start: from, len: upto.saturating_sub(from) };
+        let (start, end) = (old.start.max(new.start), old.end().min(new.end()));
+        // From here to the nearer end, a shadow byte may be another one than before.
+        let kept = if old.end() == new.end() { end } else { start.max(end.saturating_sub(TAIL)) };
+        if start >= kept {
+            self.admit(new, rights)?;
+            self.revoke(old);
+            self.cover(new, new, rights);
+            return Ok(());
+        }
+        let (before, behind) = (between(new.start, start), between(kept, new.end()));
+        self.admit(before, rights)?;
+        self.admit(behind, rights)?;
+        self.revoke(between(old.start, start));
+        self.revoke(between(kept, old.end()));
+        self.cover(new, before, rights);
+        self.cover(new, behind, rights);
+        Ok(())
+    }
+
+    /// Paints a part of an object that was admitted.
+    fn cover(&self, whole: Span, part: Span, rights: Rights) {
+        for (plane, allowed) in [(Plane::Load, rights.load), (Plane::Store, rights.store)] {
+            if allowed && part.len > 0 {
+                let (shadow, offset) = self.region(plane, part);
+                let behind = (whole.end() - part.end()) as usize;
+                // SAFETY: `region` checked that the part is committed in it.
+                unsafe { paint_bytes(shadow.base().wrapping_add(offset), part.len as usize, behind) };
+            }
+        }
     }
 
     /// Makes the bytes of a span zero and leaves the rights to it alone.
@@ -277,15 +311,17 @@ fn offset(addr: u32) -> usize {
     (extend(addr) as i64 + (GUARD + WINDOW / 2) as i64) as usize
 }
 
+/// Paints `len` bytes that have `behind` more of their object behind them.
+///
 /// # Safety
 /// `len` bytes at `at` are writable shadow.
-unsafe fn paint_bytes(at: *mut u8, len: usize) {
-    let tail = len.min(7);
+unsafe fn paint_bytes(at: *mut u8, len: usize, behind: usize) {
+    let tail = len.min(7usize.saturating_sub(behind));
     // SAFETY: both parts lie in the `len` bytes.
     unsafe {
         at.write_bytes(8, len - tail);
         for left in 1..=tail {
-            at.add(len - left).write(left as u8);
+            at.add(len - left).write((behind + left) as u8);
         }
     }
 }

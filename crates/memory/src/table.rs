@@ -26,6 +26,8 @@ pub(crate) struct Table {
     pub(crate) arenas: [ArenaBooks; Arena::ALL.len()],
     /// Pages of a file are left in the reservation.
     pub(crate) lost: bool,
+    /// The allocation that the kernel touched last, and whether its pages are those of a file: it mostly touches it again.
+    recent: Option<(Span, bool)>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ impl Table {
                 quarantined: 0,
             }
         };
-        Table { space, objects: BTreeMap::new(), arenas: Arena::ALL.map(books), lost: false }
+        Table { space, objects: BTreeMap::new(), arenas: Arena::ALL.map(books), lost: false, recent: None }
     }
 
     /// How many of the bytes that objects can have were ever handed out, by arena.
@@ -124,12 +126,14 @@ impl Table {
 
     /// Takes back an object that was just made and never touched.
     pub(crate) fn undo(&mut self, start: u32) {
+        self.recent = None;
         let (Some(object), Some(arena)) = (self.objects.remove(&start), arena_of(start)) else { return };
         self.arenas[arena as usize].extents.give(object.slot.start, object.slot.len);
     }
 
     /// Takes an object out; its addresses stay unused for a while.
     pub(crate) fn free(&mut self, start: u32, site: Option<Site>) -> bool {
+        self.recent = None;
         let Some(object) = self.objects.remove(&start) else { return false };
         let Some(arena) = arena_of(start) else { return false };
         if object.mapping.is_some() && !self.space.unmap(page_span(object.span)) {
@@ -185,6 +189,20 @@ impl Table {
     /// The live object that `addr` is a byte of.
     pub(crate) fn containing(&self, addr: u32) -> Option<&Object> {
         self.before(addr).filter(|object| object.span.contains(addr))
+    }
+
+    /// The objects are others now.
+    pub(crate) fn forget_recent(&mut self) {
+        self.recent = None;
+    }
+
+    /// The bytes of the live allocation that `addr` is in, and whether they are pages of a file.
+    #[inline]
+    pub(crate) fn bytes_at(&mut self, addr: u32) -> Option<(Span, bool)> {
+        if self.recent.is_none_or(|(span, _)| !span.contains(addr)) {
+            self.recent = Some(self.containing(addr).map(|object| (object.span, object.mapping.is_some()))?);
+        }
+        self.recent
     }
 
     /// The freed object whose addresses `addr` belongs to.

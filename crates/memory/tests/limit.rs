@@ -118,6 +118,36 @@ fn an_extent_that_is_refused_stays_what_it_was() {
     assert!(memory.load(packet + 64, 1).is_err());
 }
 
+/// Whatever an extent was before, it grants exactly its own bytes.
+#[test]
+fn every_move_of_an_extent() {
+    let memory = memory();
+    let packet = memory.alloc(Arena::Packet, 40, 16, Rights::NONE, origin("packet")).unwrap();
+    assert!(memory.set_extent(packet, packet, 0));
+    for rights in [Rights::RW, Rights::RO, Rights::WO] {
+        assert!(memory.set_rights(packet, rights));
+        let all = || (0..=30u64).flat_map(|start| (0..=30 - start).map(move |len| (start, len)));
+        for ((start, len), (then, and)) in
+            all().zip(all().skip(1)).chain(all().zip(all().collect::<Vec<_>>().into_iter().rev()))
+        {
+            assert!(memory.set_extent(packet, packet + start, len as usize));
+            assert!(memory.set_extent(packet, packet + then, and as usize));
+            for at in 0..40 {
+                let left = if (then..then + and).contains(&at) { then + and - at } else { 0 };
+                for size in [1, 2, 4, 8] {
+                    let fits = size as u64 <= left;
+                    assert_eq!(memory.load(packet + at, size).is_ok(), fits && rights.load, "{at} {size}");
+                    assert_eq!(
+                        memory.store(packet + at, size, 0).is_ok(),
+                        fits && rights.store,
+                        "{at} {size}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn memory_outside_counts_too() {
     let memory = memory();

@@ -1,12 +1,13 @@
 //! Elements and events: by BTF where the object has types, in hex where not.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 use skep::abi::MapType;
 use skep::btf::{Btf, Def, TypeId};
 use skep::object::Object;
-use skep::{Entry, Event, Map, MapSpec, Skep};
+use skep::{Entry, Event, Map, MapSpec, Seen, Skep};
 
 use crate::json::{hex_string, value_to_json};
 use crate::report::{ElementReport, EventReport, LostReport, MapReport, RunReport};
@@ -17,8 +18,7 @@ const SHOWN: usize = 1024;
 const ELEMENT: usize = 16;
 const EVENT: usize = 256;
 
-/// How much goes into a report, in bytes of keys, values and samples. What a program can make has no end; decoded and as
-/// JSON, a byte becomes about a hundred.
+/// How much goes into a report, in bytes of keys, values and samples. What a program can make has no end.
 pub(crate) struct Room {
     /// Elements that are looked at, zero ones included.
     look: usize,
@@ -26,11 +26,21 @@ pub(crate) struct Room {
     show: usize,
     /// Samples.
     events: usize,
+    /// Values that bytes are decoded to, in elements and in samples; what finds no more room is shown in hex. Each takes
+    /// some 250 bytes as a value, as JSON and as text, and unions make many of one byte.
+    element_values: usize,
+    event_values: usize,
 }
 
 impl Default for Room {
     fn default() -> Room {
-        Room { look: 16 << 20, show: 512 << 10, events: 16 << 20 }
+        Room {
+            look: 16 << 20,
+            show: 512 << 10,
+            events: 4 << 20,
+            element_values: 128 << 10,
+            event_values: 128 << 10,
+        }
     }
 }
 
@@ -70,7 +80,7 @@ fn map(skep: &mut Skep, name: &str, room: &mut Room) -> Option<MapReport> {
         if (is_array && is_zero) || elements.len() == SHOWN || !take(&mut room.show, size) {
             omitted += 1;
         } else {
-            elements.push(element(&map, &entry));
+            elements.push(element(&map, &entry, &mut room.element_values));
         }
     }
     if !looked_at_all && is_array {
@@ -88,39 +98,40 @@ fn map(skep: &mut Skep, name: &str, room: &mut Room) -> Option<MapReport> {
     })
 }
 
-fn element(map: &Map<'_>, entry: &Entry) -> ElementReport {
-    let typed = |value: Option<skep::btf::Value>, bytes: &[u8]| {
-        value.map_or_else(|| ElementReport::untyped(bytes), |value| value_to_json(&value))
+fn element(map: &Map<'_>, entry: &Entry, left: &mut usize) -> ElementReport {
+    let json = |value: Option<&skep::btf::Value>, bytes: &[u8]| {
+        value.map_or_else(|| ElementReport::untyped(bytes), value_to_json)
     };
-    let mut values: Vec<Value> =
-        entry.values.iter().map(|bytes| typed(map.decode_value(bytes), bytes)).collect();
-    let value = if map.is_percpu() { Value::Array(values) } else { values.pop().unwrap_or_default() };
-    let key = typed(map.decode_key(&entry.key), &entry.key);
-    ElementReport { key, value, text: map.show(entry) }
+    let key = map.decode_key_within(&entry.key, left);
+    let values: Vec<_> = entry.values.iter().map(|bytes| map.decode_value_within(bytes, left)).collect();
+    let pairs = || values.iter().map(Option::as_ref).zip(entry.values.iter().map(Vec::as_slice));
+    let mut shown: Vec<Value> = pairs().map(|(value, bytes)| json(value, bytes)).collect();
+    ElementReport {
+        key: json(key.as_ref(), &entry.key),
+        value: if map.is_percpu() { Value::Array(shown) } else { shown.pop().unwrap_or_default() },
+        text: skep::show_element((key.as_ref(), &entry.key), pairs()),
+    }
 }
 
 /// What the readers see now.
 pub(crate) fn events(skep: &mut Skep, report: &mut RunReport, room: &mut Room) -> skep::Result<()> {
     let names: Vec<String> = skep.event_maps().map(str::to_owned).collect();
+    let object = Arc::clone(skep.loaded().object());
     for name in names {
-        let events = skep.events(&name)?;
-        if events.is_empty() && events.lost.is_empty() {
-            continue;
-        }
-        let typer = EventType::of(skep.loaded().object(), &name);
-        for event in &events.samples {
-            if take(&mut room.events, EVENT + event.data.len()) {
-                report.events.push(typer.report(&name, event));
-            } else {
-                report.events_omitted += 1;
+        let mut typer = None;
+        skep.each_event(&name, &mut |seen| match seen {
+            Seen::Event(event) if take(&mut room.events, EVENT + event.data.len()) => {
+                let typer = typer.get_or_insert_with(|| EventType::of(&object, &name));
+                report.events.push(typer.report(&name, &event, &mut room.event_values));
             }
-        }
-        for &(cpu, count) in &events.lost {
-            match report.lost.iter_mut().find(|it| it.map == name && it.cpu == cpu) {
-                Some(lost) => lost.count += count,
-                None => report.lost.push(LostReport { map: name.clone(), cpu, count }),
+            Seen::Event(_) => report.events_omitted += 1,
+            Seen::Lost { cpu, count } => {
+                match report.lost.iter_mut().find(|it| it.map == name && it.cpu == cpu) {
+                    Some(lost) => lost.count += count,
+                    None => report.lost.push(LostReport { map: name.clone(), cpu, count }),
+                }
             }
-        }
+        })?;
     }
     Ok(())
 }
@@ -172,9 +183,9 @@ impl<'a> EventType<'a> {
         fitting.next().filter(|_| fitting.next().is_none()).copied()
     }
 
-    fn report(&self, map: &str, event: &Event) -> EventReport {
+    fn report(&self, map: &str, event: &Event, left: &mut usize) -> EventReport {
         let typed = self.of_sample(event).and_then(|(id, size)| {
-            let value = self.btf?.decode(id, &event.data[..size as usize]).ok()?;
+            let value = self.btf?.decode_within(id, &event.data[..size as usize], left).ok()?;
             Some((self.btf?.name(id), value))
         });
         let data = hex_string(&event.data);

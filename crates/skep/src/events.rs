@@ -64,26 +64,52 @@ impl Event {
     }
 }
 
-/// Reads all there is.
-pub(crate) fn drain(kernel: &mut Kernel, reader: &mut Reader) -> Result<Events> {
-    let mut events = Events::default();
+/// What a reader sees.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// A sample.
+    Event(Event),
+    /// Samples that found a perf ring full.
+    Lost {
+        /// The cpu whose ring it was.
+        cpu: u32,
+        /// How many.
+        count: u64,
+    },
+}
+
+impl Extend<Seen> for Events {
+    fn extend<T: IntoIterator<Item = Seen>>(&mut self, seen: T) {
+        for seen in seen {
+            match seen {
+                Seen::Event(event) => self.samples.push(event),
+                Seen::Lost { cpu, count } => self.lost.push((cpu, count)),
+            }
+        }
+    }
+}
+
+/// Reads all there is. A reader is part of the host: no limit of the machine's is in its way.
+pub(crate) fn drain(kernel: &mut Kernel, reader: &mut Reader, sink: &mut dyn FnMut(Seen)) -> Result<()> {
+    let limit = kernel.memory().limit();
+    kernel.memory().set_limit(u64::MAX);
     let result = match &mut reader.source {
         Source::Perf(buffer) => buffer.consume(kernel, &mut |record| {
-            match record {
+            sink(match record {
                 PerfRecord::Sample { cpu, data } => {
-                    events.samples.push(Event { cpu: Some(cpu), data: data.to_vec() });
+                    Seen::Event(Event { cpu: Some(cpu), data: data.to_vec() })
                 }
-                PerfRecord::Lost { cpu, count } => events.lost.push((cpu, count)),
-            }
+                PerfRecord::Lost { cpu, count } => Seen::Lost { cpu, count },
+            });
             ControlFlow::Continue(())
         }),
         Source::Ring(ring) => ring
             .consume(kernel, &mut |_, data| {
-                events.samples.push(Event { cpu: None, data: data.to_vec() });
+                sink(Seen::Event(Event { cpu: None, data: data.to_vec() }));
                 ControlFlow::Continue(())
             })
             .map(drop),
     };
-    result.map_err(|errno| Error::call(format!("reading the events of map {}", reader.map), errno))?;
-    Ok(events)
+    kernel.memory().set_limit(limit);
+    result.map_err(|errno| Error::call(format!("reading the events of map {}", reader.map), errno))
 }

@@ -33,11 +33,11 @@ mod render;
 pub use builder::{Builder, open, parse};
 pub use context::{packet, raw_args, record, regs};
 pub use error::{Error, Result};
-pub use events::{Event, Events};
+pub use events::{Event, Events, Seen};
 pub use machine::Skep;
 pub use map::{Entry, Map};
 pub use program::Program;
-pub use render::hex;
+pub use render::{element as show_element, hex};
 
 pub use bytemuck;
 pub use skep_abi as abi;

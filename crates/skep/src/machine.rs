@@ -8,7 +8,7 @@ use skep_loader::readers::{PerfBuffer, RingBuffer};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
 
 use crate::error::{Error, Result};
-use crate::events::{self, Events};
+use crate::events::{self, Events, Seen};
 use crate::map::{Map, as_pod};
 use crate::program::{Program, arch_of};
 
@@ -107,13 +107,23 @@ impl Skep {
     /// # Errors
     /// There is no such map, it is none of the two, or it holds what no kernel writes.
     pub fn events(&mut self, map: &str) -> Result<Events> {
+        let mut events = Events::default();
+        self.each_event(map, &mut |seen| events.extend([seen]))?;
+        Ok(events)
+    }
+
+    /// The same, one by one: a ring may hold more than a list of it should.
+    ///
+    /// # Errors
+    /// As for [`Skep::events`]; what came before the error was seen.
+    pub fn each_event(&mut self, map: &str, sink: &mut dyn FnMut(Seen)) -> Result<()> {
         self.loaded.map(map)?;
         let Some(reader) = self.readers.iter_mut().find(|it| it.map == map) else {
             return Err(Error::bad_input(format!(
                 "map {map} has no reader: it is no ring buffer or open perf buffer"
             )));
         };
-        events::drain(&mut self.kernel, reader)
+        events::drain(&mut self.kernel, reader, sink)
     }
 
     /// The names of the maps that have a reader.

@@ -174,9 +174,14 @@ impl<'a> Map<'a> {
 
     /// The key as a value of its BTF type, if the object has one that fits.
     pub fn decode_key(&self, key: &[u8]) -> Option<Value> {
+        self.decode_key_within(key, &mut { usize::MAX })
+    }
+
+    /// The same, if it is made of no more values than are `left`: see [`skep_btf::Btf::decode_within`].
+    pub fn decode_key_within(&self, key: &[u8], left: &mut usize) -> Option<Value> {
         match self.map.source {
             MapSource::Definition(index) => match self.object().maps[index].key_type {
-                Some(id) => self.decode(id, key),
+                Some(id) => self.decode(id, key, left),
                 // An index needs no type.
                 None if self.is_indexed() => {
                     key.try_into().ok().map(|key| Value::Uint(u32::from_le_bytes(key).into()))
@@ -189,17 +194,22 @@ impl<'a> Map<'a> {
 
     /// A value as a value of its BTF type, if the object has one that fits.
     pub fn decode_value(&self, value: &[u8]) -> Option<Value> {
+        self.decode_value_within(value, &mut { usize::MAX })
+    }
+
+    /// The same, if it is made of no more values than are `left`: see [`skep_btf::Btf::decode_within`].
+    pub fn decode_value_within(&self, value: &[u8], left: &mut usize) -> Option<Value> {
         match self.map.source {
-            MapSource::Definition(index) => self.decode(self.object().maps[index].value_type?, value),
-            MapSource::Section(index) => self.decode_variables(&self.object().data[index].vars, value),
+            MapSource::Definition(index) => self.decode(self.object().maps[index].value_type?, value, left),
+            MapSource::Section(index) => self.decode_variables(&self.object().data[index].vars, value, left),
         }
     }
 
     /// The variables of a data section. The section's BTF type is of no use here: clang leaves the offsets to the loader.
-    fn decode_variables(&self, vars: &[Var], section: &[u8]) -> Option<Value> {
+    fn decode_variables(&self, vars: &[Var], section: &[u8], left: &mut usize) -> Option<Value> {
         let typed = vars.iter().filter_map(|var| {
             let bytes = section.get(var.offset as usize..(var.offset + var.size) as usize)?;
-            Some((Arc::from(var.name.as_str()), self.decode(var.type_id?, bytes)?))
+            Some((Arc::from(var.name.as_str()), self.decode(var.type_id?, bytes, left)?))
         });
         let typed: Vec<_> = typed.collect();
         (!typed.is_empty()).then_some(Value::Struct(typed))
@@ -207,8 +217,9 @@ impl<'a> Map<'a> {
 
     /// An element in one line: decoded by BTF, or in hex.
     pub fn show(&self, entry: &Entry) -> String {
-        let values = entry.values.iter().map(|value| (self.decode_value(value), value.as_slice()));
-        render::element((self.decode_key(&entry.key), &entry.key), values)
+        let decoded: Vec<_> = entry.values.iter().map(|value| self.decode_value(value)).collect();
+        let values = decoded.iter().map(Option::as_ref).zip(entry.values.iter().map(Vec::as_slice));
+        render::element((self.decode_key(&entry.key).as_ref(), &entry.key), values)
     }
 
     /// Whether it holds global variables: a data section of the object.
@@ -216,8 +227,8 @@ impl<'a> Map<'a> {
         matches!(self.map.source, MapSource::Section(_))
     }
 
-    fn decode(&self, id: TypeId, bytes: &[u8]) -> Option<Value> {
-        self.object().btf.as_ref()?.decode(id, bytes).ok()
+    fn decode(&self, id: TypeId, bytes: &[u8], left: &mut usize) -> Option<Value> {
+        self.object().btf.as_ref()?.decode_within(id, bytes, left).ok()
     }
 
     fn object(&self) -> &Object {

@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use skep_btf::Value;
 
-/// `key: value`, or `key: [cpu 0: value, ...]` for several.
-pub(crate) fn element<'a>(
-    key: (Option<Value>, &[u8]),
-    values: impl Iterator<Item = (Option<Value>, &'a [u8])>,
+/// An element in one line, each part by its value, or in hex where there is none: `key: value`, or `key: [value, ...]` for
+/// several.
+pub fn element<'a>(
+    key: (Option<&Value>, &[u8]),
+    values: impl Iterator<Item = (Option<&'a Value>, &'a [u8])>,
 ) -> String {
-    let mut out = one(key.0.as_ref(), key.1);
+    let mut out = one(key.0, key.1);
     out.push_str(": ");
-    let values: Vec<String> = values.map(|(value, bytes)| one(value.as_ref(), bytes)).collect();
+    let values: Vec<String> = values.map(|(value, bytes)| one(value, bytes)).collect();
     match values.as_slice() {
         [value] => out.push_str(value),
         values => {

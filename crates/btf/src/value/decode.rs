@@ -28,8 +28,9 @@ impl<'d> Input<'d> {
     }
 
     fn charge(&mut self, amount: usize) -> Result<(), ValueError> {
-        self.budget = self.budget.checked_sub(amount).ok_or(ValueError::TooMany)?;
-        Ok(())
+        let left = self.budget.checked_sub(amount);
+        self.budget = left.unwrap_or(0);
+        left.map(drop).ok_or(ValueError::TooMany)
     }
 
     fn slice(&self, at: u64, len: u64) -> Option<&[u8]> {
@@ -59,6 +60,25 @@ impl Btf {
     pub fn decode(&self, id: impl Into<TypeId>, bytes: &[u8]) -> Result<Value, ValueError> {
         Decoder::new(self).decode(id, bytes)
     }
+
+    /// The same, if it is made of no more values than are `left`, from which they are taken: a value, and each 16 bytes
+    /// of text or of a name, counts as one. For those who decode many and have only so much room for all of them.
+    ///
+    /// # Errors
+    /// As [`Btf::decode`], [`ValueError::TooMany`] also if too few are left; what was made before the error is taken too.
+    pub fn decode_within(
+        &self,
+        id: impl Into<TypeId>,
+        bytes: &[u8],
+        left: &mut usize,
+    ) -> Result<Value, ValueError> {
+        let mut input = Input::new(bytes);
+        let given = input.budget.min(*left);
+        input.budget = given;
+        let value = Decoder::new(self).decode_input(id.into(), &mut input);
+        *left -= given - input.budget;
+        value
+    }
 }
 
 impl<'b> Decoder<'b> {
@@ -72,13 +92,16 @@ impl<'b> Decoder<'b> {
     /// # Errors
     /// As [`Btf::decode`].
     pub fn decode(&mut self, id: impl Into<TypeId>, bytes: &[u8]) -> Result<Value, ValueError> {
-        let id = id.into();
-        let wanted = self.btf.size_of(id)?;
-        if (bytes.len() as u64) < wanted {
-            return Err(ValueError::Short { id, wanted, have: bytes.len() });
+        self.decode_input(id.into(), &mut Input::new(bytes))
+    }
+
+    fn decode_input(&mut self, id: TypeId, input: &mut Input<'_>) -> Result<Value, ValueError> {
+        let (wanted, have) = (self.btf.size_of(id)?, input.bytes.len());
+        if (have as u64) < wanted {
+            return Err(ValueError::Short { id, wanted, have });
         }
-        let last = bytes.len() as u64 > wanted;
-        self.value(&mut Input::new(bytes), id, Place { at: 0, bit_size: None, last })
+        let last = have as u64 > wanted;
+        self.value(input, id, Place { at: 0, bit_size: None, last })
     }
 
     pub(super) fn decode_at(&mut self, field: FieldRef, bytes: &[u8]) -> Result<Value, ValueError> {
@@ -174,11 +197,12 @@ impl<'b> Decoder<'b> {
     }
 
     fn name(&mut self, input: &mut Input<'_>, offset: StrOff) -> Result<Arc<str>, ValueError> {
+        // Whoever prints the value writes the name each time.
+        let name = self.btf.str(offset);
+        input.charge(name.len() / 16)?;
         if let Some(name) = self.names.get(&offset) {
             return Ok(name.clone());
         }
-        let name = self.btf.str(offset);
-        input.charge(name.len() / 16)?;
         let name: Arc<str> = name.into();
         self.names.insert(offset, name.clone());
         Ok(name)

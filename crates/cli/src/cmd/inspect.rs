@@ -1,7 +1,5 @@
 //! `skep inspect`: what an object contains.
 
-use std::io::Write;
-
 use crate::args::InspectArgs;
 use crate::exit::{Done, Failure};
 use crate::{input, show};
@@ -12,7 +10,7 @@ pub(crate) fn main(args: &InspectArgs) -> Result<Done, Failure> {
         .map_err(|error| Failure::usage(format!("{}: {error}", args.object.display())))?;
     let mut out = anstream::stdout().lock();
     if args.json {
-        writeln!(out, "{}", show::json(&inspection)?)?;
+        show::json(&mut out, &inspection)?;
     } else {
         show::inspection::print(&mut out, &args.object.display().to_string(), &inspection)?;
     }

@@ -43,7 +43,7 @@ fn run_raw(args: &RunArgs, code: &Path) -> Result<Done, Failure> {
         .map_err(|error| Failure::from(error).within(&code.display().to_string()))?;
     let mut out = anstream::stdout().lock();
     if args.engine.json {
-        writeln!(out, "{}", show::json(&report)?)?;
+        show::json(&mut out, &report)?;
     } else {
         show::run::print_raw(&mut out, &report)?;
     }
@@ -83,7 +83,7 @@ fn print(args: &RunArgs, report: &RunReport) -> Result<(), Failure> {
     }
     let mut out = anstream::stdout().lock();
     if args.engine.json {
-        writeln!(out, "{}", show::json(report)?)?;
+        show::json(&mut out, report)?;
     } else {
         show::run::print(&mut out, report)?;
     }

@@ -4,14 +4,19 @@ pub(crate) mod inspection;
 pub(crate) mod run;
 pub(crate) mod source;
 
+use std::io::{self, BufWriter, Write};
+
 use serde::Serialize;
 
 use crate::exit::Failure;
 
 pub(crate) use skep_runner::hex_string as hex;
 
-/// A report as one JSON document.
-pub(crate) fn json(report: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string_pretty(report)
-        .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))
+/// Writes a report as one JSON document, piece by piece: it may be long.
+pub(crate) fn json(out: &mut impl Write, report: &impl Serialize) -> Result<(), Failure> {
+    let mut out = BufWriter::new(out);
+    serde_json::to_writer_pretty(&mut out, report).map_err(io::Error::from)?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 // Programs that ask for all they can get: time, output, memory. hostile.rs runs every one of them.
-// Built in this folder with: clang-19 -O2 -g -Wno-unused -target bpf -c hostile.bpf.c -o hostile.bpf.o
+// Built in this folder with: clang-19 -O2 -g -Wno-unused -ffile-prefix-map=$PWD/= -ffile-prefix-map=$PWD=. -target bpf -c hostile.bpf.c -o hostile.bpf.o
+// and then: llvm-strip-19 -g hostile.bpf.o
 typedef unsigned char u8;
 typedef unsigned int u32;
 typedef unsigned long long u64;

@@ -283,8 +283,12 @@ pub(crate) struct Room {
 impl Room {
     fn new(memory: &Memory, size: u64) -> Result<Room, NoMemory> {
         let origin = Origin::new(ObjectKind::Packet, "packet");
-        let start = memory.alloc(Arena::Packet, size as usize, 64, Rights::RW, origin)?;
-        Ok(Room { start, size })
+        let start = memory.alloc(Arena::Packet, size as usize, 64, Rights::NONE, origin)?;
+        let room = Room { start, size };
+        // Nothing of it is visible yet, so that the rights cost nothing.
+        room.close(memory);
+        memory.set_rights(start, Rights::RW);
+        Ok(room)
     }
 
     /// Takes the packet away: until the next one, there is nothing here that a program may touch.

@@ -49,9 +49,15 @@ pub(super) fn ret(value: u64) -> Answer {
 /// memory, and to where the bytes belong.
 const BYTES_PER_CHARGE: u64 = 16;
 
+/// How many bytes of shadow that are looked at cost as much as one instruction.
+const CHECKED_PER_CHARGE: u64 = 128;
+
+/// Keys that cost nothing, in bytes.
+const SHORT_KEY: usize = 64;
+
 /// Keys and other small arguments, read without an allocation.
 pub(super) struct Bytes {
-    small: [u8; 64],
+    small: [u8; SHORT_KEY],
     large: Vec<u8>,
     len: usize,
 }
@@ -96,9 +102,9 @@ impl<'c> Env<'_, 'c> {
         Stop::Fault(HostFault::access(&self.name(index), fault))
     }
 
-    /// The key that an argument points to: short enough to cost nothing.
+    /// The key that an argument points to. [`Env::charge_key`] is due for it.
     pub(super) fn key(&self, index: usize, len: usize) -> Result<Bytes, Stop> {
-        let mut bytes = Bytes { small: [0; 64], large: Vec::new(), len };
+        let mut bytes = Bytes { small: [0; SHORT_KEY], large: Vec::new(), len };
         let into = if len <= bytes.small.len() {
             &mut bytes.small[..len]
         } else {
@@ -116,7 +122,7 @@ impl<'c> Env<'_, 'c> {
 
     /// The bytes at an address that an argument stands for.
     pub(super) fn read_at(&mut self, index: usize, addr: u64, len: usize) -> Result<Bytes, Stop> {
-        let mut bytes = Bytes { small: [0; 64], large: Vec::new(), len };
+        let mut bytes = Bytes { small: [0; SHORT_KEY], large: Vec::new(), len };
         let into = if len <= bytes.small.len() {
             &mut bytes.small[..len]
         } else {
@@ -130,8 +136,15 @@ impl<'c> Env<'_, 'c> {
         Ok(bytes)
     }
 
+    /// Takes the cost of looking for a key from the budget. Short ones cost nothing beside the call.
+    pub(super) fn charge_key(&mut self, len: usize) {
+        const BYTES_PER_CHARGE: usize = 8;
+        self.call.charge((len / BYTES_PER_CHARGE).saturating_sub(SHORT_KEY / BYTES_PER_CHARGE) as u64);
+    }
+
     /// Checks that the program may write what an argument points to, before the helper does anything.
-    pub(super) fn check_write(&self, index: usize, len: usize) -> Result<(), Stop> {
+    pub(super) fn check_write(&mut self, index: usize, len: usize) -> Result<(), Stop> {
+        self.call.charge(len as u64 / CHECKED_PER_CHARGE);
         self.memory().check_write(self.arg(index), len).map_err(|fault| self.bad_access(index, fault))
     }
 

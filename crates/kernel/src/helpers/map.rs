@@ -1,8 +1,8 @@
 //! Maps, as programs see them.
 
 use super::env::{Answer, Env, Stop, ret};
-use skep_abi::Errno;
 use skep_abi::helpers::func;
+use skep_abi::{Errno, MapType};
 use skep_maps::{Cursor, Cx, Displaced, Map, ObjRef, Side};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
 use skep_vm::{Continuation, HostFault, Outcome};
@@ -10,22 +10,33 @@ use skep_vm::{Continuation, HostFault, Outcome};
 /// What changing a map costs, in units of one instruction: it may take new memory from the host.
 const CHANGE_COST: u64 = 64;
 
+/// How many bytes of a key that callbacks see cost as much as one instruction: they are new memory for each walk.
+const KEY_BYTES_PER_CHARGE: u64 = 2;
+
 pub(super) fn lookup_elem(env: &mut Env<'_, '_>) -> Answer {
     let map = &env.map(0)?.1.map;
     let key = env.key(1, map.spec().key_size as usize)?;
-    ret(map.lookup_ptr(&env.core.cx(env.memory()), &key)?.unwrap_or(0))
+    let found = map.lookup_ptr(&env.core.cx(env.memory()), &key);
+    env.charge_key(key.len());
+    ret(found?.unwrap_or(0))
 }
 
 pub(super) fn lookup_percpu_elem(env: &mut Env<'_, '_>) -> Answer {
     let map = &env.map(0)?.1.map;
     let key = env.key(1, map.spec().key_size as usize)?;
-    ret(map.lookup_percpu(&env.core.cx(env.memory()), &key, env.arg(2) as u32)?.unwrap_or(0))
+    let found = map.lookup_percpu(&env.core.cx(env.memory()), &key, env.arg(2) as u32);
+    env.charge_key(key.len());
+    ret(found?.unwrap_or(0))
 }
 
 pub(super) fn update_elem(env: &mut Env<'_, '_>) -> Answer {
     let (id, object) = env.map(0)?;
     let (key_size, value_size) = (object.map.spec().key_size as usize, object.map.spec().value_size as usize);
+    // A new element has a value for each CPU, and all of them are written.
+    let copies = if object.map.spec().kind == MapType::PercpuHash { object.map.cpus() } else { 0 };
     let key = env.key(1, key_size)?;
+    env.charge_key(key_size);
+    env.charge_bytes(value_size as u64 * u64::from(copies));
     let value = env.read(2, value_size)?;
     let flags = env.arg(3);
     change(env, id, |map, cx| map.update(cx, &key, &value, flags, Side::Program))
@@ -34,6 +45,7 @@ pub(super) fn update_elem(env: &mut Env<'_, '_>) -> Answer {
 pub(super) fn delete_elem(env: &mut Env<'_, '_>) -> Answer {
     let (id, object) = env.map(0)?;
     let key = env.key(1, object.map.spec().key_size as usize)?;
+    env.charge_key(key.len());
     change(env, id, |map, cx| map.delete(cx, &key, Side::Program))
 }
 
@@ -64,7 +76,7 @@ pub(super) fn for_each_elem(env: &mut Env<'_, '_>) -> Answer {
     let cursor =
         object.map.cursor().map_err(|_| env.bad_arg(0, "is a map of a type that cannot be walked"))?;
     let key_size = object.map.spec().key_size as usize;
-    env.call.charge(CHANGE_COST);
+    env.call.charge(CHANGE_COST + key_size as u64 / KEY_BYTES_PER_CHARGE);
     // The callback's key lies in memory of its own: the element may go while the callback looks at it.
     let origin = Origin::new(ObjectKind::KernelObject, "key of bpf_for_each_map_elem")
         .at(crate::state::Core::site(env.call));
@@ -110,8 +122,9 @@ fn advance(env: &mut Env<'_, '_>, mut walk: Walk) -> Answer {
     let cx = env.core.cx(memory);
     let item = env.core.objects.map(walk.map).and_then(|it| it.map.advance(&cx, &mut walk.cursor));
     let Some(item) = item else { return end(env, walk) };
-    let value = item.value;
+    let (value, key_size) = (item.value, item.key().len());
     let _ = memory.poke(walk.key, item.key());
+    env.charge_key(key_size);
     walk.count += 1;
     Ok(Outcome::Callback {
         func: walk.func,

@@ -1,9 +1,23 @@
 //! Helpers of all programs that decide where a packet goes.
 
 use super::env::{Answer, Env, ret};
+use crate::context::Frame;
 use crate::invocation::Redirect;
 use skep_abi::flags::BPF_F_INGRESS;
 use skep_abi::{ProgType, tc, xdp};
+
+/// What moving the ends of a packet costs beside the call, in units of one instruction.
+const MOVE_COST: u64 = 16;
+
+/// Takes the cost of making a frame the packet from the budget: what was not visible before is let in and zeroed, and
+/// the other way round.
+pub(super) fn charge_move(env: &mut Env<'_, '_>, frame: &Frame) {
+    let moved = env.core.now.frame.map_or(0, |old| {
+        old.data_meta.abs_diff(frame.data_meta).saturating_add(old.data_end.abs_diff(frame.data_end))
+    });
+    env.call.charge(MOVE_COST);
+    env.charge_bytes(2 * moved.min(frame.hard_end - frame.hard_start));
+}
 
 /// `bpf_redirect(ifindex, flags)`: the verdict to return, after noting where the packet is to go; the one that drops
 /// it for flags that the program type does not know (`bpf_redirect` and `bpf_xdp_redirect`, `net/core/filter.c`).

@@ -4,7 +4,7 @@
 //! own; what it passes as source is any number.
 
 use super::env::{Answer, Env, Stop, ret};
-use crate::probe::{is_user, read_kernel as kernel, read_kernel_str as kernel_str};
+use crate::probe::{Text, is_user, read_kernel as kernel, read_kernel_str as kernel_str};
 use skep_abi::Errno;
 
 pub(super) fn read_kernel(env: &mut Env<'_, '_>) -> Answer {
@@ -57,6 +57,9 @@ pub(super) fn write_user(env: &mut Env<'_, '_>) -> Answer {
 /// Sizes of buffers on the stack, which do for almost all.
 const SMALL: usize = 256;
 
+/// What a larger one costs, in units of one instruction.
+const LARGE_COST: u64 = 1000;
+
 /// Runs `read` on a buffer as long as the destination, and copies it there: read or zeroed.
 fn buffered(
     env: &mut Env<'_, '_>,
@@ -68,6 +71,7 @@ fn buffered(
     let buffer = if size <= SMALL {
         &mut small[..size]
     } else {
+        env.call.charge(LARGE_COST);
         large.resize(size, 0);
         &mut large[..]
     };
@@ -91,18 +95,7 @@ fn copy(env: &mut Env<'_, '_>, read: impl Fn(&Env<'_, '_>, u64, &mut [u8]) -> Re
 /// Of a string, only the bytes that were read go to the destination, and the zeroes that the reader says follow them.
 fn copy_str(
     env: &mut Env<'_, '_>,
-    read: impl Fn(&Env<'_, '_>, u64, &mut [u8]) -> Result<usize, Errno>,
+    read: impl Fn(&Env<'_, '_>, u64, &mut [u8]) -> Result<Text, Errno>,
 ) -> Answer {
-    let size = env.arg(1) as u32 as usize;
-    env.check_write(0, size)?;
-    // The destination's own bytes are what the reader leaves alone.
-    let mut before = vec![0; size];
-    if env.memory().peek(env.arg(0), &mut before).is_err() {
-        before.fill(0);
-    }
-    buffered(env, |env, addr, out| {
-        out.copy_from_slice(&before);
-        let len = read(env, addr, out)?;
-        Ok((out.len(), len as u64))
-    })
+    buffered(env, |env, addr, out| read(env, addr, out).map(|text| (text.written, text.len as u64)))
 }

@@ -8,6 +8,9 @@ use skep_maps::{ObjRef, RingBuffer};
 /// What making a record costs, or handing one over, in units of one instruction.
 const RECORD_COST: u64 = 100;
 
+/// How many bytes of a record cost as much as one instruction: the program is let into them, and out again.
+const RECORD_BYTES_PER_CHARGE: u64 = 4;
+
 /// The ring that an argument is.
 fn ring<'e>(env: &'e Env<'_, '_>, index: usize) -> Result<&'e RingBuffer, Stop> {
     env.map(index)?.1.map.ring().ok_or_else(|| env.bad_arg(index, "is no ring buffer"))
@@ -28,6 +31,9 @@ pub(super) fn reserve_record(env: &mut Env<'_, '_>, index: usize, size: u64) -> 
     let site = Core::site(env.call);
     env.call.charge(RECORD_COST);
     let record = ring(env, index)?.reserve(env.memory(), size, 0, Some(site));
+    if record.is_ok() {
+        env.call.charge(size / RECORD_BYTES_PER_CHARGE);
+    }
     Ok(record.unwrap_or(0))
 }
 

@@ -1,6 +1,7 @@
 //! Helpers that make a `struct __sk_buff`'s packet longer or shorter (`net/core/filter.c`).
 
 use super::env::{Answer, Env, Stop, ret};
+use super::packet::charge_move;
 use super::skb::frame;
 use crate::context::{ETH_HLEN, Frame};
 use skep_abi::Errno;
@@ -26,6 +27,7 @@ const KNOWN: u64 = BPF_F_ADJ_ROOM_FIXED_GSO
 
 /// Makes a frame the packet.
 fn put(env: &mut Env<'_, '_>, frame: Frame) {
+    charge_move(env, &frame);
     frame.update(env.memory());
     env.core.now.frame = Some(frame);
 }

@@ -1,6 +1,7 @@
 //! Helpers of XDP programs (`net/core/filter.c`). Packets are in one piece.
 
 use super::env::{Answer, Env, Stop, ret};
+use super::packet::charge_move;
 use crate::context::{ETH_HLEN, FRAME_HEADER, Frame, MAX_META, PacketKind, TAILROOM};
 use skep_abi::Errno;
 
@@ -11,6 +12,7 @@ fn frame(env: &Env<'_, '_>) -> Result<Frame, Stop> {
 }
 
 fn put(env: &mut Env<'_, '_>, frame: Frame) {
+    charge_move(env, &frame);
     frame.update(env.memory());
     env.core.now.frame = Some(frame);
 }

@@ -61,7 +61,7 @@ impl Scene<'_> {
         let len = if is_user(addr) {
             self.user.read_str(addr, &mut bytes).map_err(|_| missing())?
         } else {
-            read_kernel_str(self.memory, addr, &mut bytes).map_err(|_| missing())?
+            read_kernel_str(self.memory, addr, &mut bytes).map_err(|_| missing())?.len
         };
         bytes.truncate(len.saturating_sub(1));
         Ok(bytes)

@@ -175,6 +175,13 @@ fn what_an_fd_may_do() {
     kernel.map_freeze(map).unwrap();
     assert_eq!(kernel.map_update_elem(map, &word(0), &[1; 8], 0), Err(Errno::EPERM));
     assert_eq!(kernel.map_freeze(map), Err(Errno::EPERM));
+    // `map_freeze` looks at the values before it looks at the fd.
+    let mut locked = MapSpec::new(MapType::Array, 4, 8, 1).with_flags(BPF_F_RDONLY);
+    let read_only = kernel.map_create(&locked).unwrap();
+    assert_eq!(kernel.map_freeze(read_only), Err(Errno::EPERM));
+    locked.special.push(SpecialField { kind: SpecialKind::SpinLock, offset: 0 });
+    let read_only = kernel.map_create(&locked).unwrap();
+    assert_eq!(kernel.map_freeze(read_only), Err(Errno::ENOTSUPP));
     // Freezing is for user space; programs have BPF_F_RDONLY_PROG.
     assert_eq!(eval(&mut kernel, &updating(map, 0, 0)), 0);
     let spec = MapSpec::new(MapType::Array, 4, 8, 1).with_flags(BPF_F_RDONLY_PROG);
