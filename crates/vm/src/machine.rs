@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use skep_isa::Reg;
+use skep_isa::{Callee, Op, Reg};
 use skep_memory::Memory;
 
 use crate::callers::Callers;
@@ -149,13 +149,21 @@ impl Machine {
     /// Runs until the entry function returns, a fault, or the end of the budget. A finished machine answers its
     /// result again.
     pub fn run(&mut self, memory: &Memory, host: &mut dyn Host) -> Exit {
+        match self.run_on(memory, host) {
+            Ok(r0) => Exit::Return(r0),
+            Err(kind) => Exit::Fault(self.trap(*kind)),
+        }
+    }
+
+    /// Lets the fast engine do what it can, and does one instruction wherever it stops.
+    fn run_on(&mut self, memory: &Memory, host: &mut dyn Host) -> Result<u64, Box<TrapKind>> {
+        self.start(memory)?;
         loop {
-            if self.phase == Phase::Running {
-                self.run_threaded(memory);
+            if let Phase::Finished(r0) = self.phase {
+                return Ok(r0);
             }
-            if let Some(exit) = self.step(memory, host) {
-                return exit;
-            }
+            self.run_threaded(memory);
+            self.execute_one(memory, host)?;
         }
     }
 
@@ -180,18 +188,35 @@ impl Machine {
     }
 
     fn try_step(&mut self, memory: &Memory, host: &mut dyn Host) -> Step {
+        self.start(memory)?;
         match self.phase {
-            Phase::Finished(_) => return Ok(()),
-            Phase::Fresh => {
-                self.enter(memory)?;
-                self.phase = Phase::Running;
-            }
-            Phase::Running => {}
+            Phase::Finished(_) => Ok(()),
+            Phase::Fresh | Phase::Running => self.execute_one(memory, host),
         }
+    }
+
+    /// Makes the entry frame accessible, if that was not done.
+    fn start(&mut self, memory: &Memory) -> Step {
+        if self.phase == Phase::Fresh {
+            self.enter(memory)?;
+            self.phase = Phase::Running;
+        }
+        Ok(())
+    }
+
+    /// Executes one instruction that the budget pays for.
+    #[inline(always)]
+    fn execute_one(&mut self, memory: &Memory, host: &mut dyn Host) -> Step {
         if self.budget_left() == 0 {
             return Err(Box::new(TrapKind::Budget));
         }
-        self.execute(memory, host)?;
+        match self.op() {
+            // What the fast engine stops at most often does not have to find its way among all the others.
+            Op::Call(callee @ (Callee::Helper(_) | Callee::Kfunc { .. })) => {
+                self.call(memory, host, callee)?
+            }
+            _ => self.execute(memory, host)?,
+        }
         self.insns += 1;
         Ok(())
     }

@@ -24,7 +24,7 @@ pub(crate) type Step = Result<(), Box<TrapKind>>;
 impl Machine {
     /// Executes the instruction at `pc`. On an error the machine is as before, but for what a host did.
     pub(crate) fn execute(&mut self, memory: &Memory, host: &mut dyn Host) -> Step {
-        match self.active.program.ops()[self.active.pc as usize] {
+        match self.op() {
             Op::Alu { op, width, dst, src } => {
                 self.set(dst, op.eval(width, self.reg(dst), self.operand(src)))
             }
@@ -58,7 +58,7 @@ impl Machine {
                 let target = self.active.program.target(self.active.pc);
                 return self.push_frame(memory, target, Awaits::Call);
             }
-            Op::Call(callee) => return self.ask(memory, host, |host, call| host.call(call, callee)),
+            Op::Call(callee) => return self.call(memory, host, callee),
             Op::Exit => return self.leave(memory, host),
             Op::AddrSpaceCast { dst, src, to, from } => {
                 let mut call = Call::new(memory, self);
@@ -70,6 +70,18 @@ impl Machine {
         }
         self.active.pc += 1;
         Ok(())
+    }
+
+    /// The next instruction.
+    #[inline(always)]
+    pub(crate) fn op(&self) -> Op {
+        self.active.program.ops()[self.active.pc as usize]
+    }
+
+    /// Calls a helper or a kfunc.
+    #[inline(always)]
+    pub(crate) fn call(&mut self, memory: &Memory, host: &mut dyn Host, callee: Callee) -> Step {
+        self.ask(memory, host, |host, call| host.call(call, callee))
     }
 
     fn set(&mut self, reg: Reg, value: u64) {
@@ -141,6 +153,7 @@ impl Machine {
     }
 
     /// Asks the host something at the current call, and does what it answers.
+    #[inline(always)]
     fn ask(
         &mut self,
         memory: &Memory,

@@ -1,8 +1,8 @@
 //! The fast engine: one handler per instruction, each ending in a jump to the next one's.
 //!
-//! It does what needs nobody's help: arithmetic, jumps, loads and stores that are allowed. In front of anything else (a
-//! call, a return, a refused access) it stops, and [`Machine::step`] does that one instruction. So the difficult
-//! things exist once, and whatever this engine does, a step would do as well.
+//! It does what needs nobody's help: arithmetic, jumps, loads and stores that are allowed, calls and returns that open and
+//! close no frame. In front of anything else (a helper, a frame, a refused access) it stops, and [`Machine::execute`] does
+//! that one instruction. So the difficult things exist once, and whatever this engine does, a step would do as well.
 //!
 //! # Counting
 //!
