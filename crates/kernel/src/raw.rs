@@ -114,7 +114,8 @@ impl Kernel {
         for _ in 0..run.repeat.max(1) {
             // The block was allocated as long as this.
             let _ = self.memory.poke(addr, &run.memory);
-            let mut machine = Machine::new(program.clone(), stack, args, self.core.seed);
+            let poison = self.core.poison.clone();
+            let mut machine = Machine::with_poison(program.clone(), stack, args, poison);
             machine.set_budget(Some(budget));
             let exit = match run.hook.as_deref_mut() {
                 Some(hook) => machine.run_with(&self.memory, &mut Bare, hook),

@@ -162,7 +162,8 @@ impl Kernel {
         run: &mut Run<'_>,
     ) -> Result<Machine, RunError> {
         let r1 = self.core.now.ctx.addr;
-        let mut machine = Machine::new(program.clone(), stack, [r1, 0, 0, 0, 0], self.core.seed);
+        let (args, poison) = ([r1, 0, 0, 0, 0], self.core.poison.clone());
+        let mut machine = Machine::with_poison(program.clone(), stack, args, poison);
         machine.set_budget(Some(run.budget.unwrap_or(self.core.budget)));
         let exit = match run.hook.as_deref_mut() {
             Some(hook) => machine.run_with(&self.memory, &mut self.core, hook),

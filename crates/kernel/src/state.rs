@@ -16,7 +16,9 @@ use crate::world::World;
 use skep_abi::Errno;
 use skep_maps::{Cx, Displaced, ObjRef};
 use skep_memory::{Memory, UserMemory};
+use skep_vm::Poison;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Everything that a helper may look at or change beside memory.
 ///
@@ -24,6 +26,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Core {
     pub(crate) cpus: u32,
     pub(crate) seed: u64,
+    /// What programs find in registers and stacks, which follows from the seed.
+    pub(crate) poison: Arc<Poison>,
     pub(crate) budget: u64,
     pub(crate) clock: Clock,
     pub(crate) task: Task,
@@ -59,6 +63,7 @@ impl Core {
         Core {
             cpus: config.cpus,
             seed: config.seed,
+            poison: Arc::new(Poison::new(config.seed)),
             budget: config.budget,
             clock: config.clock,
             task: config.task,
