@@ -11,6 +11,7 @@ use skep_kernel::{Class, TargetBtf};
 use skep_object::{Object, Program};
 
 use crate::error::Error;
+use crate::link;
 
 /// Bytes of messages about instructions that could not be resolved; what comes later is told without details.
 const MAX_MESSAGES: usize = 16 << 20;
@@ -42,7 +43,7 @@ pub struct Relocation<'a> {
     pub slot: usize,
     /// Its number among those of its section, as libbpf's messages have it.
     pub index: usize,
-    /// The record.
+    /// The record; its instruction counts from the start of the section.
     pub record: &'a CoreRelo,
     /// What became of it.
     pub result: Result<(Outcome, Patched), core::Error>,
@@ -62,6 +63,16 @@ impl Relocated {
             (index, Code { error: Some(error), ..Code::default() })
         });
         Relocated { code: code.collect() }
+    }
+
+    /// The code of a program with that of all functions it calls behind it, relocated as far as types go, and the
+    /// instructions in it that are invalid.
+    ///
+    /// # Errors
+    /// A part of it cannot be relocated, or was not to be loaded.
+    pub fn link(&self, object: &Object, program: usize) -> Result<Code, Error> {
+        let linked = link::link(object, self, program)?;
+        Ok(Code { insns: linked.insns, poisoned: linked.poisoned, error: None })
     }
 
     /// The code of a function that has relocations; `None` if it has none, or was not to be loaded.
@@ -96,9 +107,7 @@ pub fn relocate(
             if code.error.is_some() {
                 continue;
             }
-            let offset = record.insn_off - function.section_offset as u32;
-            let record = &CoreRelo { insn_off: offset, ..*record };
-            let slot = offset as usize / 8;
+            let slot = (record.insn_off as usize - function.section_offset) / 8;
             let result = relocator
                 .relocate(record)
                 .and_then(|it| core::patch(&mut code.insns, slot, &it).map(|patched| (it, patched)));

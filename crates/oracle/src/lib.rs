@@ -20,6 +20,7 @@
 //! ```
 
 pub mod cases;
+pub mod core;
 pub mod corpus;
 pub mod llvm;
 pub mod maps;

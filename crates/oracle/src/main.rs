@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use skep_isa::Insn;
-use skep_oracle::{cases, corpus, llvm, meaning, raw, strictness, sys};
+use skep_oracle::{cases, core, corpus, llvm, meaning, raw, strictness, sys};
 use skep_testkit::insn_cases;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -34,6 +34,11 @@ const COMMANDS: &[Command] = &[
         name: "llvm",
         what: "how LLVM 19 writes instructions: fixtures/insn/llvm-19.txt",
         run: record_llvm,
+    },
+    Command {
+        name: "core",
+        what: "how libbpf relocates fixtures/core/kinds.bpf.o: fixtures/oracle/core.txt (core [LIBBPF.a])",
+        run: record_core,
     },
 ];
 
@@ -97,6 +102,16 @@ fn record_llvm() -> Result<()> {
         .collect();
     let header = "# LLVM 19, by `cargo run -p skep-oracle -- llvm`\n".to_string();
     write("insn/llvm-19.txt", &(header + &llvm::record(&instructions)?))
+}
+
+fn record_core() -> Result<()> {
+    let library = std::env::args().nth(2);
+    let said = core::record(library.as_deref())?;
+    let (version, programs) = said.split_once('\n').unwrap_or((&said, ""));
+    write(
+        "oracle/core.txt",
+        &format!("{version}, by `cargo run -p skep-oracle -- core LIBBPF.a`\n{programs}"),
+    )
 }
 
 fn record_cases() -> Result<()> {

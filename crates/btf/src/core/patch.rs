@@ -106,6 +106,7 @@ impl Place<'_> {
             self.poison(1);
             return Ok(Patched::WrongSize);
         }
+        self.insns[0].off = offset;
         if resized {
             let code = self.insns[0].code;
             let found = SIZES.iter().find(|(bits, _)| *bits == code & SIZE_MASK).map_or(0, |(_, size)| *size);
@@ -116,7 +117,6 @@ impl Place<'_> {
             let (bits, _) = new.ok_or(Error::InvalidSize { slot, size: access.new_size })?;
             self.insns[0].code = code & !SIZE_MASK | bits;
         }
-        self.insns[0].off = offset;
         Ok(Patched::Relocated)
     }
 

@@ -13,7 +13,7 @@ pub(crate) const COMMAND: Command = Command {
     help: "\
 usage: cargo xtask fixtures [--check] [NAME...]
 
-Compiles every fixtures/NAME.bpf.c (or those named) to fixtures/NAME.bpf.o and says which objects changed.
+Compiles every fixtures/NAME.bpf.c and fixtures/core/NAME.bpf.c (or those named, the latter as core/NAME) to fixtures/NAME.bpf.o and says which objects changed.
 
     --check   write nothing; exit 1 when a committed object is not what this clang makes of its source
 
@@ -21,6 +21,9 @@ Needs clang-19, llvm-19, libbpf-dev and linux-libc-dev. The committed objects ar
 6.1): others may differ in a few bytes. The output depends on none of the machine's paths. A fixture that needs flags of its own has them in a line `// clang: FLAG...`.",
     run,
 };
+
+/// Where sources are, under `fixtures/`.
+const FOLDERS: [&str; 2] = ["", "core/"];
 
 fn run(mut args: Args) -> Result<(), Failure> {
     let mode = if args.flag("--check") { Mode::Check } else { Mode::Write };
@@ -46,9 +49,11 @@ fn run(mut args: Args) -> Result<(), Failure> {
 /// The names to compile, sorted; without any given, every source there is.
 fn sources(sh: &Shell, names: &[String]) -> Result<Vec<String>, Failure> {
     let mut all = Vec::new();
-    for path in sh.read_dir("fixtures")? {
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        all.extend(file.strip_suffix(".bpf.c").map(str::to_string));
+    for folder in FOLDERS {
+        for path in sh.read_dir(format!("fixtures/{folder}"))? {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            all.extend(file.strip_suffix(".bpf.c").map(|name| format!("{folder}{name}")));
+        }
     }
     all.sort();
     if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
@@ -76,7 +81,8 @@ mod tests {
                 "{name}.bpf.o is not committed"
             );
         }
-        for path in shell().read_dir("fixtures").unwrap() {
+        let folders = FOLDERS.map(|folder| shell().read_dir(format!("fixtures/{folder}")).unwrap());
+        for path in folders.concat() {
             let path = path.display().to_string();
             if let Some(stem) = path.strip_suffix(".bpf.o") {
                 assert!(std::path::Path::new(&format!("{stem}.bpf.c")).exists(), "{path} has no source");
