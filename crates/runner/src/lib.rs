@@ -20,9 +20,12 @@ mod element;
 mod inspect;
 mod json;
 mod listing;
+mod packets;
 mod raw;
 mod report;
+mod request;
 mod run;
+mod session;
 mod timing;
 
 pub use capture::{Capture, CaptureError, Captured};
@@ -32,6 +35,8 @@ pub use inspect::{
 };
 pub use json::{hex_string, value_to_json};
 pub use listing::{Listing, ListingLine, list_object, list_raw};
+pub use packets::run_capture;
 pub use raw::{RawReport, RawRequest, run_raw};
 pub use report::{ElementReport, EventReport, FaultReport, LostReport, MapReport, PacketRun, RunReport};
-pub use run::{Global, Input, RunRequest, run_capture, run_object};
+pub use request::{Global, Input, RunRequest};
+pub use run::run_object;

@@ -1,0 +1,185 @@
+//! A machine with the object in it, and the report that grows while it runs.
+
+use skep::kernel::{Note, Redirect};
+use skep::loader::Loaded;
+use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Skep};
+
+use crate::element::{self, Room};
+use crate::report::{FaultReport, RunReport};
+use crate::request::{Global, Input, RunRequest};
+
+/// Bytes of a context that is made up where none is given: zeros.
+const MADE_UP: usize = 512;
+/// Notes that a report has room for.
+const NOTES: usize = 16;
+
+pub(crate) fn redirect(ran: &Ran) -> Option<u32> {
+    ran.redirect.map(|Redirect { ifindex, .. }| ifindex)
+}
+
+/// A machine with the object in it, and the report that grows.
+pub(crate) struct Session {
+    pub(crate) skep: Skep,
+    prog_type: ProgType,
+    pub(crate) report: RunReport,
+    room: Room,
+}
+
+impl Session {
+    pub(crate) fn open(object: &[u8], request: &RunRequest) -> Result<Session> {
+        let (builder, name) = prepared(object, request)?;
+        let mut skep = builder.load_what_can_be()?;
+        fill(&mut skep, &request.elements)?;
+        let (prog_type, report) = first_report(&mut skep, name)?;
+        Ok(Session { skep, prog_type, report, room: Room::default() })
+    }
+
+    /// The context that the request describes, or one of zeros.
+    pub(crate) fn context(&self, request: &RunRequest) -> Result<Context> {
+        if let Input::Packet(data) = &request.input {
+            return Ok(Context::Packet(self.packet(data.clone(), request.ctx.as_deref())));
+        }
+        let bytes = request.ctx.clone().unwrap_or_else(|| vec![0; MADE_UP]);
+        Ok(match self.prog_type {
+            ProgType::Xdp | ProgType::SchedCls | ProgType::SchedAct | ProgType::SocketFilter => {
+                let text = format!(
+                    "{} is a program of type {} and needs a packet: --packet FILE, --packet hex:.. or --pcap FILE",
+                    self.report.program, self.report.prog_type
+                );
+                return Err(Error::from_input(text));
+            }
+            ProgType::Tracepoint => Context::Record(bytes),
+            ProgType::RawTracepoint | ProgType::RawTracepointWritable => {
+                let words = bytes.chunks(8).map(|chunk| {
+                    let mut word = [0; 8];
+                    word[..chunk.len()].copy_from_slice(chunk);
+                    u64::from_le_bytes(word)
+                });
+                Context::Raw(words.collect())
+            }
+            _ => Context::Bytes(bytes),
+        })
+    }
+
+    pub(crate) fn packet(&self, data: Vec<u8>, ctx: Option<&[u8]>) -> PacketCtx {
+        let mut packet = PacketCtx::new(data);
+        packet.ctx = ctx.map(<[u8]>::to_vec).unwrap_or_default();
+        packet
+    }
+
+    pub(crate) fn note(&mut self, ran: &Ran) {
+        self.report.retval = Some(ran.retval());
+        self.report.retval_name = ran.verdict();
+        self.report.insns += ran.insns;
+        self.report.redirect_ifindex = redirect(ran);
+        self.add_notes(&ran.notes);
+    }
+
+    /// Adds what is not said already: packets of a capture have much in common.
+    fn add_notes(&mut self, notes: &[Note]) {
+        let notes = notes.iter().map(ToString::to_string);
+        let kept = &mut self.report.notes;
+        for note in notes {
+            if kept.len() < NOTES && !kept.contains(&note) {
+                kept.push(note);
+            }
+        }
+    }
+
+    /// Puts a fault into the report; any other error is one of the request.
+    pub(crate) fn fault(&mut self, error: Error, packet: Option<u64>) -> Result<()> {
+        let Some(report) = error.report() else { return Err(error) };
+        let notes = report.notes.clone();
+        self.report.fault = Some(FaultReport::new(report, packet));
+        self.add_notes(&notes);
+        self.report.retval = None;
+        self.report.retval_name = None;
+        Ok(())
+    }
+
+    pub(crate) fn drain(&mut self) -> Result<()> {
+        element::events(&mut self.skep, &mut self.report, &mut self.room)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<RunReport> {
+        self.drain()?;
+        self.report.maps = element::maps(&mut self.skep, &mut self.room);
+        self.report.printk_lost = self.skep.kernel().trace_lost();
+        self.report.printk = self.skep.kernel().take_trace_log().iter().map(ToString::to_string).collect();
+        Ok(self.report)
+    }
+}
+
+/// The program that was asked for, or the only one.
+fn choose(builder: &mut Builder, name: Option<&str>) -> Result<String> {
+    let programs = builder.open_object().programs();
+    match (name, programs) {
+        (Some(name), _) => Ok(name.to_owned()),
+        (None, [only]) => Ok(only.name.clone()),
+        (None, []) => Err(Error::from_input("the object has no programs")),
+        (None, programs) => {
+            let names: Vec<&str> = programs.iter().map(|it| it.name.as_str()).collect();
+            Err(Error::from_input(format!(
+                "the object has {} programs, name one: {}",
+                names.len(),
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// The object opened, with everything set that has to be before it is loaded, and the name of the program.
+fn prepared(object: &[u8], request: &RunRequest) -> Result<(Builder, String)> {
+    let mut builder = skep::parse(object)?.cpus(request.cpus).seed(request.seed);
+    if let Some(bytes) = request.memory {
+        builder = builder.memory(bytes);
+    }
+    let name = choose(&mut builder, request.program.as_deref())?;
+    builder = builder.autoload(&name, true)?;
+    for (name, max_entries) in &request.max_entries {
+        builder = builder.map(name, |spec| spec.max_entries = *max_entries)?;
+    }
+    for (name, value) in &request.globals {
+        let size = builder.open_object().global(name)?.1.size as usize;
+        let bytes = value.to_bytes(size, &format!("variable {name}"))?;
+        builder = builder.global_bytes(name, &bytes)?;
+    }
+    Ok((builder, name))
+}
+
+/// Puts elements into maps.
+fn fill(skep: &mut Skep, elements: &[(String, Global, Global)]) -> Result<()> {
+    for (name, key, value) in elements {
+        let mut map = skep.map(name)?;
+        let key = key.to_bytes(map.spec().key_size as usize, &format!("map {name}, key"))?;
+        let value = value.to_bytes(map.spec().value_size as usize, &format!("map {name}, value"))?;
+        map.update_all(&key, &value)?;
+    }
+    Ok(())
+}
+
+/// What there is to say of a program before it ran, and its type.
+fn first_report(skep: &mut Skep, name: String) -> Result<(ProgType, RunReport)> {
+    let fd = skep.program(&name)?.fd();
+    let mut warnings = not_loaded(skep.loaded());
+    let section = skep.loaded().programs().iter().find(|it| it.name == name).map(|it| it.section.clone());
+    let info = skep.kernel().prog_info(fd).map_err(|errno| Error::from_input(errno.to_string()))?;
+    warnings.extend(info.warnings.iter().cloned());
+    let report = RunReport {
+        program: name,
+        section: section.unwrap_or_default(),
+        prog_type: info.prog_type.name(),
+        verdict: info.verdict.name(),
+        warnings,
+        ..RunReport::default()
+    };
+    Ok((info.prog_type, report))
+}
+
+/// Why programs and maps that were to be there are not.
+fn not_loaded(loaded: &Loaded) -> Vec<String> {
+    let programs = loaded.programs().iter().map(|it| &it.fd);
+    let fds = programs.chain(loaded.maps().iter().map(|it| &it.fd));
+    let errors = fds.filter_map(|fd| fd.as_ref().err()).filter(|error| !error.is_skipped());
+    errors.map(ToString::to_string).collect()
+}
