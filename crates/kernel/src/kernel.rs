@@ -112,14 +112,16 @@ impl Kernel {
         &mut self.core.user
     }
 
-    /// The current task.
+    /// The current task, where no other was put on a CPU ([`Kernel::set_current`]). It and the `task_struct` that
+    /// [`Kernel::current`] has always say the same.
     pub fn task(&self) -> &Task {
         &self.core.task
     }
 
-    /// Switches to another task. Its memory stays that of the one before.
+    /// Switches to another task. Its memory stays that of the one before. If there is a `task_struct` of its id, that
+    /// becomes as this says; otherwise one is made when it is looked at.
     pub fn set_task(&mut self, task: Task) {
-        self.core.task = task;
+        self.core.switch_task(&self.memory, task);
     }
 
     /// The clocks.

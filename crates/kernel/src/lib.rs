@@ -98,4 +98,4 @@ pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
 pub use trace::TraceLine;
 pub use types::TargetBtf;
-pub use world::{Args, FieldValue, ObjectError, ObjectMut, Problem};
+pub use world::{Args, FieldValue, ObjectError, ObjectMut, Problem, SocketSpec};

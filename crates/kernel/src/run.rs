@@ -113,11 +113,15 @@ impl Kernel {
         let stack = self.stack(run.cpu)?;
         let mut prepared = self.prepare(&info, &run, setup)?;
         self.core.objects.retain(id);
+        let task = self.core.enter_cpu(&self.memory, run.cpu);
         let ran = match self.memory.take_refused() {
             Some(refused) => Err(RunError::HostLimit(over_limit(&refused))),
             None => self.run_all(&program, &info, stack, &mut run, &mut prepared),
         };
         self.finish(id, prepared);
+        if let Some(task) = task {
+            self.core.task = task;
+        }
         ran
     }
 

@@ -93,6 +93,8 @@ pub enum Problem {
     Value(ValueError),
     /// A list whose links do not come back to its head.
     BrokenList,
+    /// The kernel has no such variable.
+    NoVariable(String),
     /// The machine has no such CPU.
     NoCpu(u32),
     /// The host or the simulated address space has no room.
@@ -201,6 +203,7 @@ impl fmt::Display for Problem {
             Problem::Takes { part, expected } => write!(f, "`{part}` takes {expected}"),
             Problem::Value(error) => error.fmt(f),
             Problem::BrokenList => write!(f, "the links of this list do not come back to its head"),
+            Problem::NoVariable(name) => write!(f, "the kernel has no variable `{name}`"),
             Problem::NoCpu(cpu) => write!(f, "the machine has no CPU {cpu}"),
             Problem::NoRoom(text) => f.write_str(text),
         }

@@ -23,18 +23,27 @@
 //! - Strings and bytes that a pointer points to are fresh each time. They are in user memory if the pointer is declared
 //!   `__user` (only BTF of kernels that clang built says so) or is in user memory itself.
 
+mod cgroup;
 mod convert;
 mod error;
+mod fs;
 mod get;
+mod list;
+mod machine;
+mod named;
+mod net;
 mod object;
 mod path;
 mod route;
 mod scene;
 mod set;
+mod task;
 mod types;
 mod value;
+mod vars;
 
 pub use error::{ObjectError, Problem};
+pub use net::SocketSpec;
 pub use object::ObjectMut;
 pub use value::{Args, FieldValue};
 

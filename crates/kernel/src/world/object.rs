@@ -58,6 +58,10 @@ pub struct ObjectMut<'k> {
 }
 
 impl<'k> ObjectMut<'k> {
+    pub(crate) fn new(kernel: &'k mut Kernel, addr: u64, id: TypeId) -> ObjectMut<'k> {
+        ObjectMut { kernel, addr, id }
+    }
+
     /// Where it is.
     pub fn addr(&self) -> u64 {
         self.addr
@@ -139,16 +143,18 @@ impl<'k> ObjectMut<'k> {
         Ok(object)
     }
 
-    fn run<T>(
+    pub(super) fn run<T>(
         mut self,
         path: &str,
         run: impl FnOnce(&mut Scene<'_>, u64, TypeId) -> Result<T, Problem>,
     ) -> Result<(ObjectMut<'k>, T), ObjectError> {
         let result = self.look(path, run)?;
+        let Kernel { core, memory, .. } = &mut *self.kernel;
+        core.refresh_task(memory);
         Ok((self, result))
     }
 
-    fn look<T>(
+    pub(super) fn look<T>(
         &mut self,
         path: &str,
         run: impl FnOnce(&mut Scene<'_>, u64, TypeId) -> Result<T, Problem>,

@@ -3,6 +3,7 @@
 use super::error::{ObjectError, Problem};
 use super::route::{self, Hop, Route};
 use super::types;
+use super::vars::Vars;
 use crate::probe::is_user;
 use crate::state::Core;
 use skep_btf::{Btf, FieldRef, TypeId};
@@ -37,6 +38,24 @@ pub(crate) struct World {
     known: usize,
     /// The objects by their first addresses.
     made: BTreeMap<u64, Made>,
+    /// The objects that there is one of, by name.
+    pub(crate) named: BTreeMap<&'static str, u64>,
+    /// Tasks by their ids.
+    pub(crate) tasks: BTreeMap<u32, u64>,
+    /// The task_struct of the machine's [`Task`](crate::Task).
+    pub(crate) task: Option<u64>,
+    /// Tasks that were put on a CPU.
+    pub(crate) on_cpu: BTreeMap<u32, u64>,
+    /// Cgroups by their ids.
+    pub(crate) cgroups: BTreeMap<u64, u64>,
+    /// Directory entries by their paths.
+    pub(crate) dentries: BTreeMap<String, u64>,
+    /// Inodes that were made.
+    pub(crate) inodes: u64,
+    /// Sockets that were made.
+    pub(crate) sockets: u64,
+    /// Variables that were asked for.
+    pub(crate) vars: Vars,
     /// Where the next thing in user memory goes, less [`USER_START`].
     user: u64,
 }
@@ -84,6 +103,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) user: &'a mut UserMemory,
     pub(crate) world: &'a mut World,
     pub(crate) btf: Arc<Btf>,
+    pub(crate) cpus: u32,
 }
 
 impl Core {
@@ -92,7 +112,7 @@ impl Core {
         let Some(btf) = self.btf.as_ref().map(|it| it.vmlinux.clone()) else {
             return Err(ObjectError::bare(Problem::NoTypes));
         };
-        Ok(Scene { memory, user: &mut self.user, world: &mut self.world, btf })
+        Ok(Scene { memory, user: &mut self.user, world: &mut self.world, btf, cpus: self.cpus })
     }
 }
 
@@ -370,7 +390,7 @@ impl Scene<'_> {
     }
 }
 
-fn check_size(len: u64) -> Result<(), Problem> {
+pub(crate) fn check_size(len: u64) -> Result<(), Problem> {
     match len {
         0..=MAX_OBJECT => Ok(()),
         _ => Err(Problem::NoRoom(format!("an object of {len} bytes is too large: {MAX_OBJECT} is the most"))),

@@ -1,0 +1,181 @@
+//! Files: directory entries up to the root, inodes, and open files.
+
+use super::error::Problem;
+use super::named::{Init, Row};
+use super::scene::Scene;
+use super::types;
+use super::value::FieldValue;
+use Init::{In, Int, Of};
+
+/// The first inode number that files get (`EXT4_GOOD_OLD_FIRST_INO`, one more).
+const FIRST_INO: u64 = 12;
+/// `S_IFREG` and 0644; of what is in a directory for programs, 0755.
+const REGULAR: i64 = 0o100644;
+const EXECUTABLE: i64 = 0o100755;
+const DIRECTORY: i64 = 0o40755;
+/// Names longer than this are not looked into.
+const MAX_PATH: usize = 4096;
+
+const INODE: &[Row] = &[
+    ("i_sb", Of("root_sb")),
+    ("i_nlink", Int(1)),
+    ("__i_nlink", Int(1)),
+    ("i_blkbits", Int(12)),
+    ("i_mapping", In("", "i_data")),
+    ("i_data.host", In("", "")),
+];
+
+const FILE: &[Row] = &[
+    // O_RDONLY, and O_LARGEFILE as on every 64-bit system.
+    ("f_flags", Int(0x8000)),
+    // FMODE_READ, LSEEK, PREAD, PWRITE, OPENED.
+    ("f_mode", Int(0x8_001d)),
+    ("f_path.mnt", In("root_mount", "mnt")),
+    ("f_count", Int(1)),
+    ("f_ref", Int(1)),
+];
+
+impl Scene<'_> {
+    /// The directory entry of a path from the root; the same one for the same path.
+    pub(crate) fn dentry(&mut self, path: &str) -> Result<Option<u64>, Problem> {
+        let Some(mut dentry) = self.named("root_dentry")? else { return Ok(None) };
+        let path = path.get(..MAX_PATH).unwrap_or(path);
+        let names: Vec<&str> = path.split('/').filter(|it| !it.is_empty() && *it != ".").collect();
+        let mut whole = String::new();
+        for (index, name) in names.iter().enumerate() {
+            whole.push('/');
+            whole.push_str(name);
+            if let Some(known) = self.world.dentries.get(&whole) {
+                dentry = *known;
+                continue;
+            }
+            let mode = match (index + 1 == names.len(), whole.contains("bin/")) {
+                (false, _) => DIRECTORY,
+                (true, false) => REGULAR,
+                (true, true) => EXECUTABLE,
+            };
+            dentry = self.new_dentry(dentry, name, mode)?;
+            self.world.dentries.insert(whole.clone(), dentry);
+        }
+        Ok(Some(dentry))
+    }
+
+    fn new_dentry(&mut self, parent: u64, name: &str, mode: i64) -> Result<u64, Problem> {
+        let id = self.type_of("dentry")?;
+        let dentry = self.alloc(id, false)?;
+        self.set_if(dentry, "dentry", "d_parent", FieldValue::Addr(parent))?;
+        self.set_if(dentry, "dentry", "d_name.len", name.len())?;
+        self.name_dentry(dentry, name)?;
+        if let Some(sb) = self.named("root_sb")? {
+            self.set_if(dentry, "dentry", "d_sb", FieldValue::Addr(sb))?;
+        }
+        if let Some(inode) = self.new_inode(mode)? {
+            self.set_if(dentry, "dentry", "d_inode", FieldValue::Addr(inode))?;
+        }
+        Ok(dentry)
+    }
+
+    /// Short names are in the entry itself (`DNAME_INLINE_LEN` of `include/linux/dcache.h`).
+    fn name_dentry(&mut self, dentry: u64, name: &str) -> Result<(), Problem> {
+        let id = self.type_of("dentry")?;
+        for field in ["d_iname", "d_shortname.string"] {
+            let Ok(spot) = self.find(dentry, id, field, true) else { continue };
+            let room = types::array(&self.btf, spot.field.type_id).map_or(0, |it| it.len as usize);
+            if name.len() < room {
+                self.set_if(dentry, "dentry", field, name)?;
+                return self.set_if(dentry, "dentry", "d_name.name", FieldValue::Addr(spot.addr));
+            }
+        }
+        self.set_if(dentry, "dentry", "d_name.name", name)
+    }
+
+    pub(crate) fn new_inode(&mut self, mode: i64) -> Result<Option<u64>, Problem> {
+        let Ok(id) = self.type_of("inode") else { return Ok(None) };
+        let inode = self.alloc(id, false)?;
+        self.fill(inode, "inode", INODE)?;
+        let ino = FIRST_INO + self.world.inodes;
+        self.world.inodes += 1;
+        self.set_if(inode, "inode", "i_ino", ino)?;
+        self.set_if(inode, "inode", "i_mode", mode)?;
+        Ok(Some(inode))
+    }
+
+    /// An open file.
+    pub(crate) fn file(&mut self, path: &str) -> Result<Option<u64>, Problem> {
+        let (Some(dentry), Ok(id)) = (self.dentry(path)?, self.type_of("file")) else { return Ok(None) };
+        let file = self.alloc(id, false)?;
+        self.fill(file, "file", FILE)?;
+        self.set_if(file, "file", "f_path.dentry", FieldValue::Addr(dentry))?;
+        for (field, of) in [("f_inode", "d_inode"), ("f_mapping", "d_inode.i_mapping")] {
+            if let Some(addr) = self.get_if(dentry, "dentry", of) {
+                self.set_if(file, "file", field, FieldValue::Addr(addr))?;
+            }
+        }
+        if let Some(cred) = self.named("init_cred")? {
+            self.set_if(file, "file", "f_cred", FieldValue::Addr(cred))?;
+        }
+        Ok(Some(file))
+    }
+
+    /// The table of a process's files, with its terminal as the first three.
+    pub(crate) fn files(&mut self, files: u64) -> Result<(), Problem> {
+        let Some(table) = self.spot_if(files, "files_struct", "fdtab")? else { return Ok(()) };
+        self.set_if(files, "files_struct", "fdt", FieldValue::Addr(table))?;
+        self.set_if(table, "fdtable", "max_fds", 64)?;
+        self.set_if(files, "files_struct", "next_fd", 3)?;
+        self.set_if(table, "fdtable", "open_fds[0]", 7)?;
+        let Some(terminal) = self.file("/dev/pts/0")? else { return Ok(()) };
+        // FMODE_READ and FMODE_WRITE; O_RDWR.
+        self.set_if(terminal, "file", "f_mode", 0x8_001f)?;
+        self.set_if(terminal, "file", "f_flags", 0x8002)?;
+        for fd in 0..3 {
+            self.set_if(table, "fdtable", &format!("fd[{fd}]"), FieldValue::Addr(terminal))?;
+        }
+        Ok(())
+    }
+
+    /// The path of a `struct path`, as `d_path` has it: up to the root, over mounts. `None` if it does not lead there.
+    #[expect(dead_code, reason = "for bpf_d_path")]
+    pub(crate) fn d_path(&mut self, path: u64) -> Option<Vec<u8>> {
+        let id = self.type_of("path").ok()?;
+        let mut mnt = self.address_in(path, id, "mnt").ok()?;
+        let mut dentry = self.address_in(path, id, "dentry").ok()?;
+        let mut out: Vec<u8> = Vec::new();
+        for _ in 0..MAX_PATH {
+            let parent = self.get_if(dentry, "dentry", "d_parent")?;
+            if Some(dentry) == self.get_if(mnt, "vfsmount", "mnt_root") || parent == dentry {
+                // The root of this mount: on with what it is mounted on, or that is all.
+                match self.mounted_on(mnt) {
+                    Some((on, at)) => (mnt, dentry) = (on, at),
+                    None if out.is_empty() => return Some(b"/".to_vec()),
+                    None => return Some(out),
+                }
+                continue;
+            }
+            let len = self.get_if(dentry, "dentry", "d_name.len")?;
+            let name = self.get_if(dentry, "dentry", "d_name.name")?;
+            let text = match len {
+                0 => self.string_at(name).ok()?,
+                len => self.read(name, len.min(256)).ok()?,
+            };
+            let mut whole = vec![b'/'];
+            whole.extend(text);
+            whole.extend(out);
+            (out, dentry) = (whole, parent);
+            if out.len() > MAX_PATH {
+                break;
+            }
+        }
+        None
+    }
+
+    /// What a mount is mounted on, and where.
+    fn mounted_on(&mut self, mnt: u64) -> Option<(u64, u64)> {
+        let id = self.type_of("mount").ok()?;
+        let route = self.route(id, "mnt").ok()?;
+        let mount = mnt.wrapping_sub(route.last.bit_offset / 8);
+        let parent = self.get_if(mount, "mount", "mnt_parent").filter(|it| *it != mount && *it != 0)?;
+        let at = self.get_if(mount, "mount", "mnt_mountpoint").filter(|it| *it != 0)?;
+        Some((parent.wrapping_add(route.last.bit_offset / 8), at))
+    }
+}
