@@ -108,3 +108,9 @@ impl From<skep_kernel::Error> for Error {
         Error::other(error.class(), error.to_string())
     }
 }
+
+impl From<skep_kernel::ObjectError> for Error {
+    fn from(error: skep_kernel::ObjectError) -> Error {
+        Error::other(error.class(), error.to_string())
+    }
+}

@@ -29,6 +29,7 @@ mod machine;
 mod map;
 mod program;
 mod render;
+mod world;
 
 pub use builder::{Builder, open, parse};
 pub use context::{packet, raw_args, record, regs};
@@ -50,6 +51,7 @@ pub use skep_kernel::{
     Arch, Args, Class, Clock, Context, FieldValue, LineInfo, Note, PacketCtx, PtRegs, Ran, Report, Run,
     Target, Task, TraceLine,
 };
+pub use skep_kernel::{ObjectError, ObjectMut, SocketSpec};
 pub use skep_loader as loader;
 pub use skep_maps as maps;
 pub use skep_maps::MapSpec;

@@ -1,0 +1,92 @@
+//! Kernel objects, and the world that programs look around in.
+
+use skep_kernel::{ObjectMut, SocketSpec, Task};
+
+use crate::error::{Error, Result};
+use crate::machine::Skep;
+
+impl Skep {
+    /// Makes a zeroed kernel object of a type of the machine's BTF, to be set by paths.
+    ///
+    /// `.set("mm.exe_file.f_path.dentry.d_name.name", "bash")?` follows pointers, and makes what they point to. See
+    /// [`ObjectMut`].
+    ///
+    /// # Errors
+    /// The machine has no types, or none of that name; no room.
+    pub fn object(&mut self, type_name: &str) -> Result<ObjectMut<'_>> {
+        Ok(self.kernel().object(type_name)?)
+    }
+
+    /// The kernel object of a type at an address: to read what a run left there.
+    ///
+    /// # Errors
+    /// The machine has no types, or none of that name; there is no such object at the address.
+    pub fn object_at(&mut self, addr: u64, type_name: &str) -> Result<ObjectMut<'_>> {
+        Ok(self.kernel().object_at(addr, type_name)?)
+    }
+
+    /// The `task_struct` of the task that runs programs: it has all that a process has, and says the same as
+    /// [`Kernel::task`](skep_kernel::Kernel::task). What is set in it, helpers see.
+    ///
+    /// # Errors
+    /// The machine has no types; no room.
+    pub fn current(&mut self) -> Result<ObjectMut<'_>> {
+        Ok(self.kernel().current()?)
+    }
+
+    /// Has the task at an address run on a CPU: one that [`spawn`](Skep::spawn) or [`object`](Skep::object) made.
+    ///
+    /// # Errors
+    /// There is no such CPU, or no `task_struct` there.
+    pub fn set_current(&mut self, cpu: u32, task: u64) -> Result<()> {
+        Ok(self.kernel().set_current(cpu, task)?)
+    }
+
+    /// Makes a task with all that a process has: parent, address space, files, credentials, namespaces, cgroups.
+    ///
+    /// # Errors
+    /// The machine has no types; no room.
+    pub fn spawn(&mut self, task: &Task) -> Result<ObjectMut<'_>> {
+        Ok(self.kernel().spawn(task)?)
+    }
+
+    /// Makes an open `struct file` of a path, with directory entries up to the root, inode and mount.
+    ///
+    /// # Errors
+    /// The machine has no types, or not these; no room.
+    pub fn file(&mut self, path: &str) -> Result<ObjectMut<'_>> {
+        Ok(self.kernel().file(path)?)
+    }
+
+    /// Makes a TCP connection: a `struct socket`, whose `sk` is a whole `tcp_sock`. Addresses are as in
+    /// `"10.0.0.1:22"` and `"[::1]:22"`.
+    ///
+    /// # Errors
+    /// No addresses; the machine has no types, or not these; no room.
+    pub fn tcp(&mut self, local: &str, remote: &str) -> Result<ObjectMut<'_>> {
+        let (local, remote) = (address(local)?, address(remote)?);
+        Ok(self.kernel().socket(&SocketSpec::tcp(local, remote))?)
+    }
+
+    /// Makes a connected UDP socket; as [`tcp`](Skep::tcp).
+    ///
+    /// # Errors
+    /// As for [`tcp`](Skep::tcp).
+    pub fn udp(&mut self, local: &str, remote: &str) -> Result<ObjectMut<'_>> {
+        let (local, remote) = (address(local)?, address(remote)?);
+        Ok(self.kernel().socket(&SocketSpec::udp(local, remote))?)
+    }
+
+    /// Makes a `struct sk_buff` around a packet that begins with its Ethernet header, received on `eth0`.
+    ///
+    /// # Errors
+    /// The machine has no types, or not these; no room.
+    pub fn sk_buff(&mut self, packet: &[u8]) -> Result<ObjectMut<'_>> {
+        Ok(self.kernel().sk_buff(packet)?)
+    }
+}
+
+fn address(text: &str) -> Result<std::net::SocketAddr> {
+    text.parse()
+        .map_err(|_| Error::bad_input(format!("{text:?} is no address and port, as \"10.0.0.1:22\" is")))
+}
