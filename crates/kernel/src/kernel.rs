@@ -176,7 +176,7 @@ impl Kernel {
     /// # Errors
     /// `EBADF`: no open fd. `EINVAL`: not a program's.
     pub fn prog_id(&self, fd: Fd) -> Result<u32, Errno> {
-        self.core.prog_of(fd).map(crate::maps::prog_id)
+        self.core.prog_of(fd).map(crate::maps::id_of)
     }
 
     /// Notes that an EXT program replaces a function of this one, or that it no longer does (`is_extended`): such a

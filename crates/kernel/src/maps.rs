@@ -1,11 +1,13 @@
 //! The user side of maps: what `bpf(2)` does with a map's fd.
 
+mod held;
+
 use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::object::{MapObject, Object, Owner};
 use crate::prog::Prog;
 use crate::report::over_limit;
-use skep_abi::{Errno, MapType, ProgType};
+use skep_abi::{Errno, MapType};
 use skep_maps::{Access, CreateError, Cx, Displaced, Map, MapSpec, ObjRef, Side};
 
 impl Kernel {
@@ -18,18 +20,48 @@ impl Kernel {
             return Err(CreateError::no_room("no room for the handles of more objects"));
         }
         self.memory.take_refused();
-        let map = Map::new(spec.clone(), &self.core.cx(&self.memory)).map_err(|error| {
-            let refused = self.memory.take_refused();
-            refused.map_or(error, |refused| CreateError::no_room(over_limit(&refused)))
-        })?;
-        let ring = map.ring().map(|it| it.pages());
+        let mut spec = spec.clone();
+        if let Some(inner) = spec.inner.take() {
+            spec.inner = Some(Box::new(self.template(*inner)?));
+        }
         let access = Access::of_flags(spec.flags);
+        let map = self.new_map(spec)?;
+        let ring = map.ring().map(|it| it.pages());
         let object = MapObject { map, access, fds: 1, owner: None, poll: false };
         let id = self.core.objects.insert(Object::Map(Box::new(object)));
         if let Some(base) = ring {
             self.core.rings.insert(base, id);
         }
         Ok(self.core.files.open(id))
+    }
+
+    /// Makes a map of maps whose inner maps are to be like the one of an fd (`inner_map_fd`).
+    ///
+    /// # Errors
+    /// As for [`Kernel::map_create`]; `EBADF`, `EINVAL`: the fd is no map's.
+    pub fn map_create_with_inner(&mut self, spec: &MapSpec, inner: Fd) -> Result<Fd, CreateError> {
+        let inner = self.map_info(inner).map_err(|errno| CreateError::no_inner(errno, inner.0))?.clone();
+        self.map_create(&spec.clone().with_inner(inner))
+    }
+
+    /// A map, or why there is none: a limit of this machine too.
+    fn new_map(&self, spec: MapSpec) -> Result<Map, CreateError> {
+        Map::new(spec, &self.core.cx(&self.memory)).map_err(|error| {
+            let refused = self.memory.take_refused();
+            refused.map_or(error, |refused| CreateError::no_room(over_limit(&refused)))
+        })
+    }
+
+    /// A template for inner maps as a map of it would have it, which libbpf makes to pass its fd.
+    fn template(&self, inner: MapSpec) -> Result<MapSpec, CreateError> {
+        if inner.inner.is_some() {
+            return Ok(inner);
+        }
+        let map = self.new_map(inner)?;
+        let spec = map.spec().clone();
+        let nothing = map.destroy(&self.memory);
+        debug_assert!(nothing.is_empty());
+        Ok(spec)
     }
 
     /// What a map was made from, as the kernel has it: sizes rounded, flags of the fd gone.
@@ -67,37 +99,52 @@ impl Kernel {
     }
 
     /// The value of a key (`BPF_MAP_LOOKUP_ELEM`). Per-CPU maps answer the values of all CPUs, each padded to 8 bytes; a
-    /// PROG_ARRAY answers the program's id ([`Kernel::prog_id`]).
+    /// PROG_ARRAY answers the program's id ([`Kernel::prog_id`]), a map of maps the map's ([`Kernel::map_id`]).
     ///
     /// # Errors
     /// `EBADF`, `EINVAL`: no map. `EPERM`: the fd is write-only. `ENOENT`: no such key; see [`Map::lookup_user`].
     pub fn map_lookup_elem(&self, fd: Fd, key: &[u8]) -> Result<Vec<u8>, Errno> {
         let map = self.readable(fd)?;
-        if map.spec().kind == MapType::ProgArray {
+        if matches!(map.spec().kind, MapType::ProgArray | MapType::ArrayOfMaps | MapType::HashOfMaps) {
             // The map checks the key; its answer is a number of ours.
             map.lookup_user(&self.core.cx(&self.memory), key)?;
-            let id = key.try_into().ok().and_then(|key| map.object(u32::from_le_bytes(key)));
-            return id.map(|id| prog_id(id).to_le_bytes().to_vec()).ok_or(Errno::ENOENT);
+            return map.held(key).map(|id| id_of(id).to_le_bytes().to_vec()).ok_or(Errno::ENOENT);
         }
         map.lookup_user(&self.core.cx(&self.memory), key)
     }
 
     /// Creates or replaces the value of a key (`BPF_MAP_UPDATE_ELEM`). Values have the same shape as in
-    /// [`Kernel::map_lookup_elem`]; those of a PROG_ARRAY or PERF_EVENT_ARRAY are fds, as 4 little-endian bytes.
+    /// [`Kernel::map_lookup_elem`]; those of maps of programs, events and maps are fds, as 4 little-endian bytes.
     ///
     /// # Errors
     /// `EPERM`: the fd is read-only, or the map is frozen; see [`Map::update`]. For fds: `EBADF` if it is none or of
     /// another kind, `EINVAL` for a program that the PROG_ARRAY does not take, `EBUSY` for one that an EXT program
-    /// extends, `EOPNOTSUPP` for an inherited event. The slot is then as it was. `ENOMEM`: no room, or
-    /// [`Kernel::refused`] says why.
+    /// extends, `EOPNOTSUPP` for an inherited event, `EINVAL` for an inner map that is not like the template. The slot
+    /// is then as it was. `ENOMEM`: no room, or [`Kernel::refused`] says why.
     pub fn map_update_elem(&mut self, fd: Fd, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
         let (id, map) = self.writable(fd)?;
-        if matches!(map.spec().kind, MapType::ProgArray | MapType::PerfEventArray) {
+        if held::takes_fds(map.spec().kind) {
             return self.store_fd(id, key, value, flags);
         }
         let displaced = self.change(id, |map, cx| map.update(cx, key, value, flags, Side::User))?;
         self.drop_displaced(displaced);
         Ok(())
+    }
+
+    /// Whether a BLOOM_FILTER may have a value: `BPF_MAP_LOOKUP_ELEM` with the value as input.
+    ///
+    /// # Errors
+    /// `EPERM`: the fd is write-only. `ENOENT`: it never got it; see [`Map::contains`].
+    pub fn map_contains(&self, fd: Fd, value: &[u8]) -> Result<(), Errno> {
+        self.readable(fd)?.contains(value)
+    }
+
+    /// The id of a map: what looking it up in a map of maps answers.
+    ///
+    /// # Errors
+    /// `EBADF`, `EINVAL`: no map.
+    pub fn map_id(&self, fd: Fd) -> Result<u32, Errno> {
+        self.core.map_of(fd).map(id_of)
     }
 
     /// Deletes a key (`BPF_MAP_DELETE_ELEM`).
@@ -166,53 +213,14 @@ impl Kernel {
         })
     }
 
-    fn drop_displaced(&mut self, displaced: Displaced) {
+    pub(crate) fn drop_displaced(&mut self, displaced: Displaced) {
         self.core.drop_displaced(displaced);
         self.core.sweep(&self.memory);
     }
-
-    /// Stores what an fd stands for in a slot (`bpf_fd_array_map_update_elem`, `kernel/bpf/arraymap.c`).
-    fn store_fd(&mut self, id: ObjRef, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
-        let word = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).map_err(|_| Errno::EINVAL);
-        let (index, fd) = (word(key)?, Fd(word(value)? as i32));
-        let object = self.core.objects.map(id).ok_or(Errno::EINVAL)?;
-        object.map.check_set(index, flags)?;
-        let stored = match object.map.spec().kind {
-            MapType::ProgArray => self.prog_for(id, fd)?,
-            _ => self.event_for(fd)?,
-        };
-        self.core.objects.retain(stored);
-        if let Some(prog) = self.core.objects.prog_mut(stored) {
-            prog.memberships += 1;
-        }
-        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-        let displaced = object.map.set_object(index, stored, flags)?;
-        self.drop_displaced(displaced);
-        Ok(())
-    }
-
-    /// The program to put into a PROG_ARRAY (`prog_fd_array_get_ptr`).
-    fn prog_for(&mut self, array: ObjRef, fd: Fd) -> Result<ObjRef, Errno> {
-        let id = self.core.prog_of(fd)?;
-        let prog = self.core.objects.prog(id).ok_or(Errno::EINVAL)?;
-        let (owner, extended) = (owner_of(prog), prog.extended);
-        if owner.prog_type == ProgType::Ext {
-            return Err(Errno::EINVAL);
-        }
-        self.core.claim(array, owner)?;
-        if extended { Err(Errno::EBUSY) } else { Ok(id) }
-    }
-
-    /// The event to put into a PERF_EVENT_ARRAY (`perf_event_fd_array_get_ptr`).
-    fn event_for(&mut self, fd: Fd) -> Result<ObjRef, Errno> {
-        let id = self.core.files.get(fd)?;
-        let event = self.core.objects.perf_mut(id).ok_or(Errno::EBADF)?;
-        if event.attr.inherit { Err(Errno::EOPNOTSUPP) } else { Ok(id) }
-    }
 }
 
-/// The id of a program, as user space sees it: ids begin at 1.
-pub(crate) fn prog_id(id: ObjRef) -> u32 {
+/// The id of a program or map, as user space sees it: ids begin at 1.
+pub(crate) fn id_of(id: ObjRef) -> u32 {
     id.0 + 1
 }
 

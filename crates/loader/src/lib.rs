@@ -16,6 +16,7 @@
 
 pub mod core;
 mod error;
+mod fill;
 mod link;
 mod load;
 mod open;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use skep_abi::{MapType, ProgType};
 use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget, TargetBtf};
 use skep_maps::{CreateClass, MapSpec};
-use skep_object::{Object, Target, ValueRef};
+use skep_object::{Object, Target};
 
 use crate::core::{self, Relocated};
 use crate::error::Error;
@@ -19,8 +19,8 @@ use crate::target;
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub(crate) object: Arc<Object>,
-    programs: Vec<LoadedProgram>,
-    maps: Vec<LoadedMap>,
+    pub(crate) programs: Vec<LoadedProgram>,
+    pub(crate) maps: Vec<LoadedMap>,
 }
 
 /// A program of a loaded object.
@@ -81,6 +81,7 @@ impl OpenObject {
         let maps: Vec<LoadedMap> = maps.into_iter().map(|plan| create(kernel, plan)).collect();
         let relocated = relocate_core(&object, kernel.btf(), &programs);
         let mut loaded = Loaded { object, programs: Vec::new(), maps };
+        loaded.fill_maps_of_maps(kernel);
         for plan in programs {
             let mut target = plan.target(&loaded.object);
             let fd = loaded.load_program(kernel, &relocated, &plan, &mut target);
@@ -273,39 +274,6 @@ impl Loaded {
         let text = format!("it refers to the extern {:?}; externs are not resolved yet", external.name);
         Error::new(Class::NotEmulated, place, text)
     }
-
-    /// Puts programs into the PROG_ARRAYs that name them in their definition (`bpf_object_init_prog_arrays`).
-    fn fill_program_arrays(&mut self, kernel: &mut Kernel) {
-        let object = Arc::clone(&self.object);
-        for (index, def) in object.maps.iter().enumerate() {
-            for (key, value) in &def.values {
-                let ValueRef::Program(program) = *value else { continue };
-                if let (Ok(map), Err(error)) =
-                    (self.maps[index].fd.clone(), self.put(kernel, index, *key, program))
-                {
-                    // The map is no longer what its definition says, and neither is whoever uses it.
-                    let _ = kernel.close(map);
-                    self.maps[index].fd = Err(error);
-                }
-            }
-        }
-    }
-
-    fn put(&self, kernel: &mut Kernel, map: usize, key: u32, program: usize) -> Result<(), Error> {
-        let map = &self.maps[map];
-        let Ok(fd) = map.fd.clone() else { return Ok(()) };
-        let place = || format!("map {}, slot {key}", map.name);
-        let target = self.programs.iter().find(|it| it.index == program);
-        let Some(target) = target else {
-            return Err(Error::bad_input(place(), "what it is initialised with is no program"));
-        };
-        let prog = target.fd.clone().map_err(|error| {
-            Error::new(error.class, place(), format!("the program {}: {}", target.name, error.message))
-        })?;
-        kernel.map_update_elem(fd, &key.to_ne_bytes(), &prog.0.to_ne_bytes(), 0).map_err(|errno| {
-            Error::bad_input(place(), format!("{} cannot be put there ({errno})", target.name))
-        })
-    }
 }
 
 /// Resolves the CO-RE relocations of the programs that are to be loaded, and of what they may call.
@@ -335,6 +303,9 @@ fn create(kernel: &mut Kernel, plan: MapPlan) -> LoadedMap {
         Err(Error::bad_input(&place, format!("map type {kind} is none that Linux 6.18 knows")))
     } else {
         as_libbpf_adjusts(&mut spec, kernel.cpus());
+        if let Some(inner) = spec.inner.as_mut() {
+            as_libbpf_adjusts(inner, kernel.cpus());
+        }
         create_filled(kernel, &spec, initial.as_deref(), &place)
     };
     LoadedMap { name, spec, source, fd }
@@ -355,6 +326,9 @@ fn create_filled(
         let hint = match spec.max_entries {
             0 if class == Class::BadInput => {
                 "; the object leaves max_entries to its loader: set it before loading"
+            }
+            _ if spec.inner.is_none() && matches!(spec.kind, MapType::ArrayOfMaps | MapType::HashOfMaps) => {
+                "; the object leaves the inner map to its loader: set one before loading"
             }
             _ => "",
         };
@@ -385,7 +359,7 @@ fn as_libbpf_adjusts(spec: &mut MapSpec, cpus: u32) {
     const PAGE: u32 = 4096;
     match spec.kind {
         MapType::PerfEventArray if spec.max_entries == 0 => spec.max_entries = cpus,
-        MapType::Ringbuf if spec.max_entries > 0 => {
+        MapType::Ringbuf | MapType::UserRingbuf if spec.max_entries > 0 => {
             let pages = spec.max_entries.div_ceil(PAGE).checked_next_power_of_two();
             if let Some(size) = pages.and_then(|pages| pages.checked_mul(PAGE)) {
                 spec.max_entries = size;

@@ -284,20 +284,7 @@ impl ProgramPlan {
 
 impl MapPlan {
     fn of_definition(object: &Object, index: usize, def: &MapDef) -> MapPlan {
-        let spec = MapSpec {
-            kind: def.map_type().unwrap_or(MapType::Hash),
-            key_size: def.key_size,
-            value_size: def.value_size,
-            max_entries: def.max_entries,
-            flags: def.map_flags,
-            map_extra: def.map_extra,
-            numa_node: def.numa_node,
-            name: def.name.clone(),
-            special: match (&object.btf, def.value_type) {
-                (Some(btf), Some(value)) => special::fields(btf, value),
-                _ => Vec::new(),
-            },
-        };
+        let spec = spec_of(object, def);
         MapPlan {
             name: def.name.clone(),
             unknown_kind: def.map_type().is_none().then_some(def.kind),
@@ -306,5 +293,25 @@ impl MapPlan {
             autocreate: def.struct_ops.as_ref().is_none_or(|ops| ops.autocreate),
             initial: None,
         }
+    }
+}
+
+/// What is created for a definition, and for the template in it.
+fn spec_of(object: &Object, def: &MapDef) -> MapSpec {
+    MapSpec {
+        kind: def.map_type().unwrap_or(MapType::Hash),
+        key_size: def.key_size,
+        value_size: def.value_size,
+        max_entries: def.max_entries,
+        flags: def.map_flags,
+        map_extra: def.map_extra,
+        numa_node: def.numa_node,
+        name: def.name.clone(),
+        special: match (&object.btf, def.value_type) {
+            (Some(btf), Some(value)) => special::fields(btf, value),
+            _ => Vec::new(),
+        },
+        inner: def.inner.as_ref().map(|inner| Box::new(spec_of(object, inner))),
+        typed: def.key_type.is_some() && def.value_type.is_some(),
     }
 }

@@ -44,14 +44,22 @@
 
 mod array;
 mod backing;
+mod bloom;
 mod cursor;
 mod handle;
 mod hash;
+mod inner;
+mod jhash;
+mod lpm;
 mod map;
+mod queue;
+mod recycle;
 mod ringbuf;
 mod rules;
+mod slab;
 mod slots;
 mod spec;
+mod stack_trace;
 mod storage;
 mod values;
 
@@ -60,4 +68,5 @@ pub use handle::{Displaced, FieldRef, ObjRef};
 pub use map::{Access, Map};
 pub use ringbuf::{HEADER_SIZE, Head, PAGE_SIZE, Refused, RingBuffer};
 pub use spec::{CreateClass, CreateError, MapSpec, SpecialField, SpecialKind};
+pub use stack_trace::StackTrace;
 pub use storage::{Cx, EMULATED, Side};

@@ -1,7 +1,7 @@
 //! One map.
 
-use skep_abi::Errno;
 use skep_abi::flags::{BPF_F_LOCK, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY};
+use skep_abi::{Errno, MapType};
 use skep_memory::Memory;
 
 use crate::backing::Backing;
@@ -10,6 +10,7 @@ use crate::handle::{Displaced, ObjRef};
 use crate::ringbuf::RingBuffer;
 use crate::rules;
 use crate::spec::{CreateError, MapSpec, SpecialKind};
+use crate::stack_trace::StackTrace;
 use crate::storage::{Body, Change, Cx, Side, Storage, with_storage};
 
 /// What a file descriptor of a map lets user space do.
@@ -171,8 +172,95 @@ impl Map {
         if !self.body.takes() {
             return Err(Errno::ENOTSUPP);
         }
-        let value = self.lookup_with(cx, key, flags)?;
-        Ok((value, self.delete(cx, key, Side::User)?))
+        let mut value = Vec::new();
+        let displaced = self.displacing(cx, |body, cx, out| {
+            value = with_storage!(body, it => Storage::take(it, cx, key, out))?;
+            Ok(())
+        })?;
+        Ok((value, displaced))
+    }
+
+    /// Adds a value to a QUEUE, STACK or BLOOM_FILTER (`bpf_map_push_elem`).
+    ///
+    /// # Errors
+    /// -EINVAL: flags, or a wrong length. -E2BIG: it is full, and `BPF_EXIST` is not given. -EOPNOTSUPP: the type has
+    /// keys. -EACCES: it is read-only for programs.
+    pub fn push(&mut self, value: &[u8], flags: u64) -> Result<(), Errno> {
+        self.check_writer(Side::Program)?;
+        self.check_value(value)?;
+        with_storage!(&mut self.body, it => it.push(value, flags))
+    }
+
+    /// Takes the next value out of a QUEUE or STACK (`bpf_map_pop_elem`).
+    ///
+    /// # Errors
+    /// -ENOENT: it is empty. -EOPNOTSUPP: the type has nothing to take. -EACCES: it is read-only for programs.
+    pub fn pop(&mut self) -> Result<Vec<u8>, Errno> {
+        self.check_writer(Side::Program)?;
+        with_storage!(&mut self.body, it => it.pop())
+    }
+
+    /// The next value of a QUEUE or STACK (`bpf_map_peek_elem`).
+    ///
+    /// # Errors
+    /// -ENOENT: it is empty. -EOPNOTSUPP: the type has none.
+    pub fn peek(&self, cx: &Cx<'_>) -> Result<Vec<u8>, Errno> {
+        match self.spec.kind {
+            MapType::Queue | MapType::Stack => self.lookup_user(cx, &[]),
+            _ => Err(Errno::EOPNOTSUPP),
+        }
+    }
+
+    /// Whether a BLOOM_FILTER may have a value (`bpf_map_peek_elem`, and `BPF_MAP_LOOKUP_ELEM` with the value as input).
+    ///
+    /// # Errors
+    /// -ENOENT: it never got it. -EINVAL: a wrong length. -EOPNOTSUPP: another type.
+    pub fn contains(&self, value: &[u8]) -> Result<(), Errno> {
+        self.check_value(value)?;
+        with_storage!(&self.body, it => it.contains(value))
+    }
+
+    /// All values of a QUEUE or STACK, the next one first; `None` for other types.
+    pub fn values_in_order(&self) -> Option<Vec<Vec<u8>>> {
+        with_storage!(&self.body, it => it.keyless())
+    }
+
+    /// The handle that an element holds: that of an inner map.
+    #[inline]
+    pub fn held(&self, key: &[u8]) -> Option<ObjRef> {
+        self.check_key(key).ok()?;
+        with_storage!(&self.body, it => it.held(key))
+    }
+
+    /// The checks of [`Map::hold`] that come before the file descriptor is looked at.
+    ///
+    /// # Errors
+    /// As for [`Map::hold`].
+    pub fn check_hold(&self, key: &[u8], flags: u64) -> Result<(), Errno> {
+        self.check_key(key)?;
+        with_storage!(&self.body, it => it.check_hold(key, flags))
+    }
+
+    /// Has an element of a map of handles, indexed or hashed, hold a handle; the one that it held comes back.
+    ///
+    /// # Errors
+    /// -EINVAL: flags, or a wrong length. -E2BIG, -EEXIST, -ENOENT as for [`Map::update`]. -EOPNOTSUPP: the type holds none.
+    pub fn hold(&mut self, key: &[u8], object: ObjRef, flags: u64) -> Result<Displaced, Errno> {
+        self.check_key(key)?;
+        with_storage!(&mut self.body, it => it.hold(key, object, flags)).map(Displaced::of)
+    }
+
+    /// All handles that elements hold.
+    pub fn all_held(&self) -> Vec<ObjRef> {
+        with_storage!(&self.body, it => it.all_held())
+    }
+
+    /// The stacks of a STACK_TRACE map, to add to them.
+    ///
+    /// # Errors
+    /// -EINVAL: another type.
+    pub fn stacks(&mut self) -> Result<&mut StackTrace, Errno> {
+        with_storage!(&mut self.body, it => it.stacks()).ok_or(Errno::EINVAL)
     }
 
     /// Creates or replaces an element (`BPF_MAP_UPDATE_ELEM`, and the helper).
@@ -340,6 +428,10 @@ impl Map {
     #[inline]
     fn check_key(&self, key: &[u8]) -> Result<(), Errno> {
         if key.len() == self.spec.key_size as usize { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
+    fn check_value(&self, value: &[u8]) -> Result<(), Errno> {
+        if value.len() == self.spec.value_size as usize { Ok(()) } else { Err(Errno::EINVAL) }
     }
 
     /// `bpf(2)` refuses `BPF_F_LOCK` for values without a lock before it looks at anything else.

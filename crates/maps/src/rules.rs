@@ -26,7 +26,7 @@ pub(crate) fn invalid(reason: impl Into<String>) -> CreateError {
 
 /// What `map_create` checks before it looks at the type.
 pub(crate) fn before_type(spec: &MapSpec) -> Check {
-    if spec.map_extra != 0 {
+    if spec.map_extra != 0 && !matches!(spec.kind, MapType::BloomFilter | MapType::Arena) {
         return Err(invalid(format!("map_extra {:#x}: {} maps take none", spec.map_extra, spec.kind)));
     }
     file_mode_of(spec.flags)?;

@@ -1,7 +1,9 @@
-//! PROG_ARRAY and PERF_EVENT_ARRAY: arrays of handles (kernel/bpf/arraymap.c, the `fd_array` part).
+//! PROG_ARRAY, PERF_EVENT_ARRAY, CGROUP_ARRAY and ARRAY_OF_MAPS: arrays of handles (kernel/bpf/arraymap.c, the
+//! `fd_array` part).
 //!
 //! User space stores file descriptors; whoever owns the descriptors turns them into handles and calls
-//! [`Map::set_object`](crate::Map::set_object). Programs can neither look up nor update.
+//! [`Map::set_object`](crate::Map::set_object). Programs cannot update; they look up inner
+//! maps, whose addresses the owner of the handles knows.
 
 use skep_abi::flags::{BPF_ANY, BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG};
 use skep_abi::{Errno, MapType};
@@ -10,6 +12,7 @@ use skep_memory::Memory;
 use crate::array::{check_array, index_of, next_index};
 use crate::backing::Backing;
 use crate::handle::{Displaced, ObjRef};
+use crate::inner;
 use crate::rules::invalid;
 use crate::spec::{CreateError, MapSpec};
 use crate::storage::{Change, Cx, Storage};
@@ -96,7 +99,8 @@ impl Storage for Slots {
                 spec.kind
             )));
         }
-        check_array(spec)
+        check_array(spec)?;
+        if spec.kind == MapType::ArrayOfMaps { inner::check(spec) } else { Ok(()) }
     }
 
     fn create(spec: &mut MapSpec, _cx: &Cx<'_>, _backing: Backing<'_>) -> Result<Slots, CreateError> {
@@ -104,7 +108,7 @@ impl Storage for Slots {
             let text = format!("{} map {:?}: at most {SLOTS_MAX} slots are emulated", spec.kind, spec.name);
             return Err(CreateError::no_room(text));
         }
-        let readable = spec.kind != MapType::PerfEventArray;
+        let readable = matches!(spec.kind, MapType::ProgArray | MapType::ArrayOfMaps);
         Ok(Slots { pages: Vec::new(), entries: spec.max_entries, readable })
     }
 
@@ -141,6 +145,22 @@ impl Storage for Slots {
 
     fn slots_mut(&mut self) -> Option<&mut Slots> {
         Some(self)
+    }
+
+    fn held(&self, key: &[u8]) -> Option<ObjRef> {
+        self.get(index_of(key).ok()?)
+    }
+
+    fn check_hold(&self, key: &[u8], flags: u64) -> Result<(), Errno> {
+        self.check_set(index_of(key)?, flags)
+    }
+
+    fn hold(&mut self, key: &[u8], object: ObjRef, flags: u64) -> Result<Option<ObjRef>, Errno> {
+        self.set(index_of(key)?, object, flags)
+    }
+
+    fn all_held(&self) -> Vec<ObjRef> {
+        self.iter().map(|(_, object)| object).collect()
     }
 
     fn release(&mut self, _memory: &Memory, out: &mut Displaced) {

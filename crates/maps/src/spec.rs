@@ -20,7 +20,7 @@ pub struct MapSpec {
     pub max_entries: u32,
     /// `BPF_F_*` creation flags ([`skep_abi::flags::MAP_CREATE`]).
     pub flags: u32,
-    /// `map_extra`: zero for every type that is emulated.
+    /// `map_extra`: of a BLOOM_FILTER, the number of hash functions; zero for the other types that are emulated.
     pub map_extra: u64,
     /// The NUMA node, used only with `BPF_F_NUMA_NODE`. The machine has node 0.
     pub numa_node: u32,
@@ -28,6 +28,10 @@ pub struct MapSpec {
     pub name: String,
     /// Fields inside the value that the kernel manages, found in the value's BTF.
     pub special: Vec<SpecialField>,
+    /// What the inner maps of a map of maps have to be like.
+    pub inner: Option<Box<MapSpec>>,
+    /// Whether key and value have BTF types, without which there are no maps of local storage.
+    pub typed: bool,
 }
 
 impl MapSpec {
@@ -43,7 +47,20 @@ impl MapSpec {
             numa_node: 0,
             name: String::new(),
             special: Vec::new(),
+            inner: None,
+            typed: false,
         }
+    }
+
+    /// The same spec of a map of maps with this template for its inner maps.
+    pub fn with_inner(mut self, inner: MapSpec) -> MapSpec {
+        self.inner = Some(Box::new(inner));
+        self
+    }
+
+    /// Whether a map made from `other` goes into a map of maps that has this spec.
+    pub fn takes_inner(&self, other: &MapSpec) -> bool {
+        self.inner.as_ref().is_some_and(|template| crate::inner::fits(template, other))
     }
 
     /// The same spec with these creation flags.
@@ -102,7 +119,7 @@ macro_rules! special_kinds {
 
 special_kinds! {
     /// `struct bpf_spin_lock`.
-    SpinLock = 4, [Hash Array];
+    SpinLock = 4, [Hash Array CgroupStorage SkStorage InodeStorage TaskStorage CgrpStorage];
     /// `struct bpf_res_spin_lock`.
     ResSpinLock = 4, [Hash Array];
     /// `struct bpf_timer`.
@@ -112,17 +129,25 @@ special_kinds! {
     /// `struct bpf_task_work`.
     TaskWork = 8, [Hash LruHash Array];
     /// `__kptr_untrusted`: a pointer that is not counted.
-    KptrUnref = 8, [Hash PercpuHash LruHash Array PercpuArray];
+    KptrUnref = 8, [
+        Hash PercpuHash LruHash LruPercpuHash Array PercpuArray SkStorage InodeStorage TaskStorage CgrpStorage
+    ];
     /// `__kptr`: a pointer that owns a reference.
-    KptrRef = 8, [Hash PercpuHash LruHash Array PercpuArray];
+    KptrRef = 8, [
+        Hash PercpuHash LruHash LruPercpuHash Array PercpuArray SkStorage InodeStorage TaskStorage CgrpStorage
+    ];
     /// `__percpu_kptr`: a pointer to one object for each CPU.
-    KptrPercpu = 8, [Hash PercpuHash LruHash Array PercpuArray];
+    KptrPercpu = 8, [
+        Hash PercpuHash LruHash LruPercpuHash Array PercpuArray SkStorage InodeStorage TaskStorage CgrpStorage
+    ];
     /// `struct bpf_list_head`.
     ListHead = 16, [Hash LruHash Array];
     /// `struct bpf_rb_root`.
     RbRoot = 16, [Hash LruHash Array];
     /// `struct bpf_refcount`.
-    Refcount = 4, [Hash PercpuHash LruHash Array PercpuArray];
+    Refcount = 4, [
+        Hash PercpuHash LruHash LruPercpuHash Array PercpuArray SkStorage InodeStorage TaskStorage CgrpStorage
+    ];
 }
 
 impl SpecialKind {
@@ -164,6 +189,11 @@ impl CreateError {
     /// There is no room for a map, for a reason that the caller knows: -ENOMEM, the host's limit.
     pub fn no_room(reason: impl Into<String>) -> CreateError {
         CreateError { errno: Errno::ENOMEM, class: CreateClass::HostLimit, reason: reason.into() }
+    }
+
+    /// The fd of an inner map is none: `EBADF` or `EINVAL`.
+    pub fn no_inner(errno: Errno, fd: i32) -> CreateError {
+        CreateError::new(errno, format!("inner_map_fd {fd} is no map"))
     }
 
     /// Whose fault it is.

@@ -7,12 +7,16 @@ use skep_memory::Memory;
 
 use crate::array::{Array, PercpuArray};
 use crate::backing::Backing;
+use crate::bloom::Bloom;
 use crate::cursor::{Cursor, Item};
-use crate::handle::Displaced;
-use crate::hash::{Hash, LruHash, PercpuHash};
+use crate::handle::{Displaced, ObjRef};
+use crate::hash::{Hash, HashOfMaps, LruHash, LruPercpuHash, PercpuHash};
+use crate::lpm::Lpm;
+use crate::queue::Queue;
 use crate::ringbuf::RingBuffer;
 use crate::slots::Slots;
 use crate::spec::{CreateError, MapSpec};
+use crate::stack_trace::StackTrace;
 
 /// Where and for whom an operation runs.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +83,33 @@ pub(crate) trait Storage: Sized {
     /// Whether `BPF_MAP_LOOKUP_AND_DELETE_ELEM` works.
     const TAKES: bool = false;
 
+    /// Copies the value out and removes it; only asked if [`Storage::TAKES`].
+    fn take(&mut self, cx: &Cx<'_>, key: &[u8], out: &mut Displaced) -> Result<Vec<u8>, Errno> {
+        let value = self.read(cx, key)?;
+        self.delete(cx, key, out)?;
+        Ok(value)
+    }
+
+    /// Adds a value that has no key.
+    fn push(&mut self, _value: &[u8], _flags: u64) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Takes the next value that has no key.
+    fn pop(&mut self) -> Result<Vec<u8>, Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Whether a value without a key is there.
+    fn contains(&self, _value: &[u8]) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// All values without keys, the next one first; `None` when the type has keys, or does not know.
+    fn keyless(&self) -> Option<Vec<Vec<u8>>> {
+        None
+    }
+
     /// The key behind `key`, or the first one.
     fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno>;
 
@@ -104,6 +135,31 @@ pub(crate) trait Storage: Sized {
 
     /// The same, to change them.
     fn slots_mut(&mut self) -> Option<&mut Slots> {
+        None
+    }
+
+    /// The handle that an element holds.
+    fn held(&self, _key: &[u8]) -> Option<ObjRef> {
+        None
+    }
+
+    /// The checks of [`Storage::hold`] that come before it is known what the handle is.
+    fn check_hold(&self, _key: &[u8], _flags: u64) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    /// Has an element hold a handle and nothing else; the one that it held comes out.
+    fn hold(&mut self, _key: &[u8], _object: ObjRef, _flags: u64) -> Result<Option<ObjRef>, Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// All handles that elements hold.
+    fn all_held(&self) -> Vec<ObjRef> {
+        Vec::new()
+    }
+
+    /// The stacks, when the type holds such.
+    fn stacks(&mut self) -> Option<&mut StackTrace> {
         None
     }
 
@@ -182,7 +238,16 @@ map_types! {
     PerfEventArray => Slots;
     PercpuHash => PercpuHash;
     PercpuArray => PercpuArray;
+    StackTrace => StackTrace;
+    CgroupArray => Slots;
     LruHash => LruHash;
+    LruPercpuHash => LruPercpuHash;
+    LpmTrie => Lpm;
+    ArrayOfMaps => Slots;
+    HashOfMaps => HashOfMaps;
+    Queue => Queue;
+    Stack => Queue;
+    BloomFilter => Bloom;
     Ringbuf => RingBuffer;
 }
 #[expect(clippy::single_component_path_imports, reason = "makes the macro reachable from other modules")]

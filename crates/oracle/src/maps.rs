@@ -20,7 +20,12 @@
 //! | `keys` | | every `u32` key, ascending, as ranges of numbers |
 //! | `walk` | | every `key=value` in ascending order |
 //! | `freeze` | | `ok`, errno |
-//! | `set` | key, `prog`, `event` or `bad`, flags | `ok`, errno |
+//! | `contains` | value | `ok`, errno: a bloom filter's lookup |
+//! | `push` | value, flags | `ok`, errno |
+//! | `pop`, `peek` | | value, errno and what the value became |
+//! | `set` | key, `prog`, `bad` or a map, flags | `ok`, errno; `map` is like the template, `map.max` differs in that |
+//! | `inner` | key, key | what a program finds in an inner map: value, `null`, or `none` without an inner map |
+//! | `order` | | every key, in the order of walking |
 //! | `held` | key | `held` if the slot holds a descriptor's object, errno |
 //! | `stale` | key, value | what a pointer from before an update with the value shows after it |
 //! | `reuse` | key, key, value | the same after the first key was deleted and the second created |
@@ -66,6 +71,12 @@ pub struct Spec {
     /// A field of the value that the kernel manages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<Field>,
+    /// The template of a map of maps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inner: Option<Box<Spec>>,
+    /// Whether the map is created with BTF types of key and value; a special field implies it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub typed: bool,
 }
 
 /// A special field.

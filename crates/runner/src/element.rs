@@ -58,6 +58,23 @@ pub(crate) fn maps(skep: &mut Skep, room: &mut Room) -> Vec<MapReport> {
     names.iter().filter_map(|name| map(skep, name, room)).collect()
 }
 
+/// Whether indices of such a map may have no value.
+fn is_sparse(kind: MapType) -> bool {
+    use MapType::*;
+    matches!(
+        kind,
+        ProgArray
+            | PerfEventArray
+            | CgroupArray
+            | ArrayOfMaps
+            | Devmap
+            | Cpumap
+            | Xskmap
+            | Sockmap
+            | ReuseportSockarray
+    )
+}
+
 fn map(skep: &mut Skep, name: &str, room: &mut Room) -> Option<MapReport> {
     let cpus = skep.kernel().cpus() as usize;
     let map = skep.map(name).ok()?;
@@ -67,7 +84,7 @@ fn map(skep: &mut Skep, name: &str, room: &mut Room) -> Option<MapReport> {
     let (mut elements, mut omitted) = (Vec::new(), 0);
     let mut entries = map.entries();
     // Slots without a value are passed over in one call: they are paid for beforehand.
-    let is_sparse = matches!(kind, MapType::ProgArray | MapType::PerfEventArray);
+    let is_sparse = is_sparse(kind);
     let beforehand = if is_sparse { size.saturating_mul(max_entries as usize) } else { 0 };
     let mut looked_at_all = take(&mut room.look, beforehand);
     while looked_at_all {

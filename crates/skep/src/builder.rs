@@ -73,6 +73,14 @@ impl Builder {
         Ok(self)
     }
 
+    /// Says what the inner maps of a map of maps are like, where the object leaves that to its loader.
+    ///
+    /// # Errors
+    /// There is no such map.
+    pub fn inner_map(self, name: &str, inner: MapSpec) -> Result<Builder> {
+        self.map(name, |map| map.inner = Some(Box::new(inner)))
+    }
+
     /// Sets the type of a program whose section name does not tell it.
     ///
     /// # Errors

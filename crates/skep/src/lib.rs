@@ -27,6 +27,7 @@ mod error;
 mod events;
 mod machine;
 mod map;
+mod map_kinds;
 mod program;
 mod render;
 mod world;

@@ -16,10 +16,10 @@ use crate::render;
 /// A map, by typed calls on plain values or by bytes.
 #[derive(Debug)]
 pub struct Map<'a> {
-    kernel: &'a mut Kernel,
-    loaded: &'a Loaded,
-    map: &'a LoadedMap,
-    fd: Fd,
+    pub(crate) kernel: &'a mut Kernel,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) map: &'a LoadedMap,
+    pub(crate) fd: Fd,
 }
 
 /// One element.
@@ -156,8 +156,16 @@ impl<'a> Map<'a> {
         Ok(out)
     }
 
-    /// All elements as bytes, in the order of `BPF_MAP_GET_NEXT_KEY`. None of a map whose values cannot be read.
+    /// All elements as bytes, in the order of `BPF_MAP_GET_NEXT_KEY`; of a QUEUE or STACK, the next one first. None of
+    /// a map whose values cannot be read.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let keyless = self.kernel.map(self.fd).ok().and_then(|map| map.values_in_order());
+        let keyless =
+            keyless.into_iter().flatten().map(|value| Entry { key: Vec::new(), values: vec![value] });
+        keyless.chain(self.keyed())
+    }
+
+    fn keyed(&self) -> impl Iterator<Item = Entry> + '_ {
         let mut next = self.kernel.map_get_next_key(self.fd, None).ok();
         std::iter::from_fn(move || {
             loop {
@@ -237,7 +245,11 @@ impl<'a> Map<'a> {
 
     /// Whether its keys are indices, from 0 on.
     fn is_indexed(&self) -> bool {
-        self.is_array() || matches!(self.map.spec.kind, MapType::ProgArray | MapType::PerfEventArray)
+        self.is_array()
+            || matches!(
+                self.map.spec.kind,
+                MapType::ProgArray | MapType::PerfEventArray | MapType::CgroupArray | MapType::ArrayOfMaps
+            )
     }
 
     /// Whether all its elements exist from the start.
@@ -271,18 +283,18 @@ impl<'a> Map<'a> {
         bytes.chunks(size.next_multiple_of(8)).map(|chunk| &chunk[..size.min(chunk.len())]).collect()
     }
 
-    fn place(&self, what: &str) -> String {
+    pub(crate) fn place(&self, what: &str) -> String {
         format!("map {}, {what}", self.map.name)
     }
 
-    fn check(&self, what: &str, given: usize, wanted: usize) -> Result<()> {
+    pub(crate) fn check(&self, what: &str, given: usize, wanted: usize) -> Result<()> {
         if given == wanted {
             return Ok(());
         }
         Err(Error::bad_input(format!("{}: the map's has {wanted} bytes, this one {given}", self.place(what))))
     }
 
-    fn failed(&self, what: &str, errno: Errno) -> Error {
+    pub(crate) fn failed(&self, what: &str, errno: Errno) -> Error {
         match self.kernel.refused() {
             Some(text) if errno == Errno::ENOMEM => {
                 Error::other(Class::HostLimit, format!("{}: {text}", self.place(what)))

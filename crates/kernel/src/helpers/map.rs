@@ -1,6 +1,7 @@
 //! Maps, as programs see them.
 
 use super::env::{Answer, Env, Stop, ret};
+use crate::object::handle;
 use skep_abi::helpers::func;
 use skep_abi::{Errno, MapType};
 use skep_maps::{Cursor, Cx, Displaced, Map, ObjRef, Side};
@@ -16,6 +17,9 @@ const KEY_BYTES_PER_CHARGE: u64 = 2;
 pub(super) fn lookup_elem(env: &mut Env<'_, '_>) -> Answer {
     let map = &env.map(0)?.1.map;
     let key = env.key(1, map.spec().key_size as usize)?;
+    if let MapType::ArrayOfMaps | MapType::HashOfMaps = map.spec().kind {
+        return ret(map.held(&key).map_or(0, handle));
+    }
     let found = map.lookup_ptr(&env.core.cx(env.memory()), &key);
     env.charge_key(key.len());
     ret(found?.unwrap_or(0))
@@ -47,6 +51,64 @@ pub(super) fn delete_elem(env: &mut Env<'_, '_>) -> Answer {
     let key = env.key(1, object.map.spec().key_size as usize)?;
     env.charge_key(key.len());
     change(env, id, |map, cx| map.delete(cx, &key, Side::Program))
+}
+
+/// `bpf_map_push_elem(map, value, flags)`.
+pub(super) fn push_elem(env: &mut Env<'_, '_>) -> Answer {
+    let (id, size) = keyless(env, true)?;
+    let value = env.read(1, size)?;
+    let flags = env.arg(2);
+    change(env, id, |map, _| map.push(&value, flags).map(|()| Displaced::NONE))
+}
+
+/// `bpf_map_pop_elem(map, value)`: the value is zeroed if there is none.
+pub(super) fn pop_elem(env: &mut Env<'_, '_>) -> Answer {
+    let (id, size) = keyless(env, false)?;
+    env.check_write(1, size)?;
+    env.call.charge(CHANGE_COST);
+    let popped = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?.map.pop();
+    give(env, popped, size)
+}
+
+/// `bpf_map_peek_elem(map, value)`: of a bloom filter, whether it has the value.
+pub(super) fn peek_elem(env: &mut Env<'_, '_>) -> Answer {
+    let (id, size) = keyless(env, true)?;
+    let kind = env.map(0)?.1.map.spec().kind;
+    if kind == MapType::BloomFilter {
+        let value = env.read(1, size)?;
+        env.core.objects.map(id).ok_or(Errno::EINVAL)?.map.contains(&value)?;
+        return ret(0);
+    }
+    env.check_write(1, size)?;
+    let cx = env.core.cx(env.memory());
+    let next = env.core.objects.map(id).ok_or(Errno::EINVAL)?.map.peek(&cx);
+    give(env, next, size)
+}
+
+/// The map of values without keys that the first argument is, and the size of its values.
+fn keyless(env: &Env<'_, '_>, or_filter: bool) -> Result<(ObjRef, usize), Stop> {
+    let (id, object) = env.map(0)?;
+    let spec = object.map.spec();
+    match spec.kind {
+        MapType::Queue | MapType::Stack => {}
+        MapType::BloomFilter if or_filter => {}
+        _ => return Err(env.bad_arg(0, "is a map of a type that this helper does not take")),
+    }
+    Ok((id, spec.value_size as usize))
+}
+
+/// Writes a value that was found, or zeroes.
+fn give(env: &mut Env<'_, '_>, found: Result<Vec<u8>, Errno>, size: usize) -> Answer {
+    match found {
+        Ok(value) => {
+            env.write(1, &value)?;
+            ret(0)
+        }
+        Err(errno) => {
+            env.write(1, &vec![0; size])?;
+            Err(errno.into())
+        }
+    }
 }
 
 /// Runs an operation that may take something out of a map.
@@ -128,7 +190,7 @@ fn advance(env: &mut Env<'_, '_>, mut walk: Walk) -> Answer {
     walk.count += 1;
     Ok(Outcome::Callback {
         func: walk.func,
-        args: [crate::object::handle(walk.map), walk.key, value, walk.ctx, 0],
+        args: [handle(walk.map), walk.key, value, walk.ctx, 0],
         cont: Continuation { id: func::for_each_map_elem, state: walk.to_words() },
     })
 }

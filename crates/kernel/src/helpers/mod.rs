@@ -64,6 +64,9 @@ helpers! {
     map_update_elem => map::update_elem;
     map_delete_elem => map::delete_elem;
     map_lookup_percpu_elem => map::lookup_percpu_elem;
+    map_push_elem => map::push_elem;
+    map_pop_elem => map::pop_elem;
+    map_peek_elem => map::peek_elem;
     for_each_map_elem => map::for_each_elem, then for_each_next;
 
     spin_lock => lock::lock;

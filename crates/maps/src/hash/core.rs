@@ -7,12 +7,12 @@ use skep_abi::{Errno, MapType};
 use skep_memory::Memory;
 
 use super::index::{Element, Index};
-use super::slab::Slab;
 use crate::cursor::{Cursor, Item, Key};
 use crate::handle::Displaced;
 use crate::rules::{self, ACCESS, invalid};
+use crate::slab::Slab;
 use crate::spec::{CreateError, MapSpec};
-use crate::storage::Cx;
+use crate::storage::{Change, Cx, Side};
 use crate::values::Values;
 
 /// What key and value may have together: `KMALLOC_MAX_SIZE` less the header of an element.
@@ -21,9 +21,9 @@ const ELEMENT_MAX: u64 = (4 << 20) - 48;
 const BUCKETS_MAX: u64 = u32::MAX as u64 / 16;
 
 /// `htab_map_alloc_check`, and the limits of `htab_map_alloc`.
-pub(super) fn check(spec: &MapSpec) -> Result<(), CreateError> {
-    let percpu = spec.kind == MapType::PercpuHash;
-    let lru = spec.kind == MapType::LruHash;
+pub(crate) fn check(spec: &MapSpec) -> Result<(), CreateError> {
+    let percpu = matches!(spec.kind, MapType::PercpuHash | MapType::LruPercpuHash);
+    let lru = matches!(spec.kind, MapType::LruHash | MapType::LruPercpuHash);
     let own = BPF_F_NO_PREALLOC | BPF_F_NO_COMMON_LRU | BPF_F_ZERO_SEED;
     rules::flags_within(spec, BPF_F_NUMA_NODE | ACCESS | own)?;
     if !lru && spec.has(BPF_F_NO_COMMON_LRU) {
@@ -56,7 +56,7 @@ pub(super) fn check(spec: &MapSpec) -> Result<(), CreateError> {
 }
 
 /// The flags of an update against what is there (`check_flags`). `BPF_F_LOCK` is not among them.
-pub(super) fn check_flags(exists: bool, flags: u64) -> Result<(), Errno> {
+pub(crate) fn check_flags(exists: bool, flags: u64) -> Result<(), Errno> {
     match flags {
         BPF_NOEXIST if exists => Err(Errno::EEXIST),
         BPF_EXIST if !exists => Err(Errno::ENOENT),
@@ -133,6 +133,73 @@ impl Core {
         cursor.next = serial + 1;
         let value = self.copy_addr(self.slab.addr(slot), cpu);
         Some(Item { key: Key::Bytes(self.index.key(slot)), value })
+    }
+
+    /// The values of `key` on all CPUs as bytes, each padded.
+    pub(super) fn read_copies(&self, memory: &Memory, cpus: u32, key: &[u8]) -> Result<Vec<u8>, Errno> {
+        let element = self.find(key).ok_or(Errno::ENOENT)?;
+        let mut out = Vec::with_capacity(self.values.stride() * cpus as usize);
+        for cpu in 0..cpus {
+            self.values.load_padded(memory, self.copy_addr(element.addr(), cpu), &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// Writes this CPU's value, or all of them (`pcpu_copy_value`).
+    pub(super) fn store_copies(
+        &self,
+        cx: &Cx<'_>,
+        cpus: u32,
+        addr: u64,
+        change: &Change<'_>,
+        out: &mut Displaced,
+    ) -> Result<(), Errno> {
+        let values = &self.values;
+        if change.side == Side::Program {
+            let addr = self.copy_addr(addr, cx.cpu);
+            values.store(cx.memory, addr, change.value)?;
+            return values.take_fields(cx.memory, addr, out);
+        }
+        for (cpu, value) in (0..cpus).zip(change.value.chunks_exact(values.stride())) {
+            let addr = self.copy_addr(addr, cpu);
+            values.store_padded(cx.memory, addr, value)?;
+            values.take_fields(cx.memory, addr, out)?;
+        }
+        Ok(())
+    }
+
+    /// The first value of a new element (`pcpu_init_value`): a program's is zero on the other CPUs.
+    pub(super) fn init_copies(
+        &self,
+        cx: &Cx<'_>,
+        cpus: u32,
+        addr: u64,
+        change: &Change<'_>,
+        out: &mut Displaced,
+    ) -> Result<(), Errno> {
+        if change.side == Side::User {
+            return self.store_copies(cx, cpus, addr, change, out);
+        }
+        for cpu in 0..cpus {
+            let addr = self.copy_addr(addr, cpu);
+            if cpu == cx.cpu {
+                self.values.store(cx.memory, addr, change.value)?;
+            } else {
+                self.values.zero(cx.memory, addr)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the values on all CPUs own out of them.
+    pub(super) fn take_copies(
+        &self,
+        memory: &Memory,
+        cpus: u32,
+        addr: u64,
+        out: &mut Displaced,
+    ) -> Result<(), Errno> {
+        (0..cpus).try_for_each(|cpu| self.values.take_fields(memory, self.copy_addr(addr, cpu), out))
     }
 
     /// Drops what all values own, in `copies` each, and frees the memory.

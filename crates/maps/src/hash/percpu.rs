@@ -10,7 +10,7 @@ use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::Displaced;
 use crate::spec::{CreateError, MapSpec};
-use crate::storage::{Change, Cx, Side, Storage};
+use crate::storage::{Change, Cx, Storage};
 
 /// A hash table with a value for each CPU. An existing key is updated in place.
 #[derive(Clone, Debug)]
@@ -22,38 +22,6 @@ pub(crate) struct PercpuHash {
 }
 
 impl PercpuHash {
-    /// Writes this CPU's value, or all of them (`pcpu_copy_value`).
-    fn store(&self, cx: &Cx<'_>, addr: u64, change: &Change<'_>, out: &mut Displaced) -> Result<(), Errno> {
-        let values = &self.core.values;
-        if change.side == Side::Program {
-            let addr = self.core.copy_addr(addr, cx.cpu);
-            values.store(cx.memory, addr, change.value)?;
-            return values.take_fields(cx.memory, addr, out);
-        }
-        for (cpu, value) in (0..self.cpus).zip(change.value.chunks_exact(values.stride())) {
-            let addr = self.core.copy_addr(addr, cpu);
-            values.store_padded(cx.memory, addr, value)?;
-            values.take_fields(cx.memory, addr, out)?;
-        }
-        Ok(())
-    }
-
-    /// The first value of a new element (`pcpu_init_value`): a program's is zero on the other CPUs.
-    fn init(&self, cx: &Cx<'_>, addr: u64, change: &Change<'_>, out: &mut Displaced) -> Result<(), Errno> {
-        if change.side == Side::User {
-            return self.store(cx, addr, change, out);
-        }
-        for cpu in 0..self.cpus {
-            let addr = self.core.copy_addr(addr, cpu);
-            if cpu == cx.cpu {
-                self.core.values.store(cx.memory, addr, change.value)?;
-            } else {
-                self.core.values.zero(cx.memory, addr)?;
-            }
-        }
-        Ok(())
-    }
-
     fn insert(
         &mut self,
         cx: &Cx<'_>,
@@ -62,7 +30,7 @@ impl PercpuHash {
         out: &mut Displaced,
     ) -> Result<(), Errno> {
         let addr = self.core.slab.make(cx.memory, &self.core.values, slot)?;
-        self.init(cx, addr, change, out)?;
+        self.core.init_copies(cx, self.cpus, addr, change, out)?;
         self.core.index.insert(change.key, slot, addr)
     }
 }
@@ -92,13 +60,7 @@ impl Storage for PercpuHash {
     }
 
     fn read(&self, cx: &Cx<'_>, key: &[u8]) -> Result<Vec<u8>, Errno> {
-        let element = self.core.find(key).ok_or(Errno::ENOENT)?;
-        let mut out = Vec::with_capacity(self.core.values.stride() * self.cpus as usize);
-        for cpu in 0..self.cpus {
-            let addr = self.core.copy_addr(element.addr(), cpu);
-            self.core.values.load_padded(cx.memory, addr, &mut out)?;
-        }
-        Ok(out)
+        self.core.read_copies(cx.memory, self.cpus, key)
     }
 
     fn update(&mut self, cx: &Cx<'_>, change: Change<'_>, out: &mut Displaced) -> Result<(), Errno> {
@@ -108,7 +70,7 @@ impl Storage for PercpuHash {
         let old = self.core.find(change.key);
         check_flags(old.is_some(), change.flags)?;
         if let Some(old) = old {
-            return self.store(cx, old.addr(), &change, out);
+            return self.core.store_copies(cx, self.cpus, old.addr(), &change, out);
         }
         if self.core.index.len() >= self.max_entries as usize {
             return Err(Errno::E2BIG);
@@ -124,11 +86,7 @@ impl Storage for PercpuHash {
     fn delete(&mut self, cx: &Cx<'_>, key: &[u8], out: &mut Displaced) -> Result<(), Errno> {
         let element = self.core.unlink(key)?;
         self.free.push(cx.cpu, element.slot);
-        for cpu in 0..self.cpus {
-            let addr = self.core.copy_addr(element.addr(), cpu);
-            self.core.values.take_fields(cx.memory, addr, out)?;
-        }
-        Ok(())
+        self.core.take_copies(cx.memory, self.cpus, element.addr(), out)
     }
 
     fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {

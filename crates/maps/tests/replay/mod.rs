@@ -40,6 +40,9 @@ pub(crate) struct Spec {
     #[serde(default)]
     extra: u64,
     field: Option<Field>,
+    inner: Option<Box<Spec>>,
+    #[serde(default)]
+    typed: bool,
 }
 
 /// A special field of the value.
@@ -72,6 +75,8 @@ impl Spec {
         let mut spec = MapSpec::new(kind, self.key, self.value, self.max).with_flags(self.flags);
         (spec.numa_node, spec.map_extra) = (self.numa, self.extra);
         spec.special.extend(self.field.as_ref().map(Field::to_special));
+        spec.typed = self.typed || self.field.is_some();
+        spec.inner = self.inner.as_ref().and_then(|inner| inner.to_map_spec()).map(Box::new);
         Some(spec)
     }
 }
@@ -82,6 +87,8 @@ pub(crate) struct Replay {
     map: Map,
     access: Access,
     cpus: u32,
+    /// The only inner map that is ever put anywhere.
+    inner: Option<Map>,
 }
 
 impl Replay {
@@ -90,8 +97,12 @@ impl Replay {
         let spec = case.map.to_map_spec().ok_or("EINVAL")?;
         let access = Access::of_flags(spec.flags);
         let memory = Memory::new().unwrap();
-        let map = Map::new(spec, &Cx::new(&memory, cpus)).map_err(|error| error.errno().to_string())?;
-        Ok(Replay { memory, map, access, cpus })
+        let cx = Cx::new(&memory, cpus);
+        let inner = spec.inner.as_deref().cloned().map(|inner| Map::new(inner, &cx));
+        let inner = inner.transpose().map_err(|error| format!("template: {error}"))?;
+        let spec = MapSpec { inner: inner.as_ref().map(|it| Box::new(it.spec().clone())), ..spec };
+        let map = Map::new(spec, &cx).map_err(|error| error.errno().to_string())?;
+        Ok(Replay { memory, map, access, cpus, inner })
     }
 
     /// Runs one command.
@@ -142,6 +153,11 @@ impl Replay {
                 self.may_write()?;
                 self.map.delete(&cx, &key, Side::User).map(|_| ok())
             }
+            "contains" => {
+                self.may_read()?;
+                self.map.contains(&key).map(|()| ok())
+            }
+            "order" => Ok(self.order()),
             "next" => {
                 self.may_read()?;
                 self.map.next_key(args.key(0).as_deref()).map(|key| hex(&key))
@@ -200,7 +216,7 @@ impl Replay {
             }
             _ => {}
         }
-        let key = args.bytes(0);
+        let key = if matches!(command, "pop" | "peek") { Vec::new() } else { args.bytes(0) };
         let ok = |_| "ok".to_string();
         match command {
             "lookup" => {
@@ -219,11 +235,44 @@ impl Replay {
                 let _ = self.map.update(&cx, &args.bytes(1), &args.bytes(2), 0, Side::Program);
                 Ok(self.seen(addr))
             }
+            "push" => self.map.push(&key, args.number(1)).map(|()| "ok".to_string()),
+            "contains" => self.map.contains(&key).map(|()| "ok".to_string()),
+            "pop" => Ok(self.given(self.map.spec().value_size, |map, _| map.pop())),
+            "peek" => Ok(self.given(self.map.spec().value_size, |map, cx| map.peek(cx))),
+            "inner" => self.inner(cpu, &key, &args.bytes(1)),
             "output" => {
                 self.map.ring().unwrap().output(&self.memory, &key, args.number(1)).map(|_| "ok".to_string())
             }
             other => panic!("unknown command {other}"),
         }
+    }
+
+    /// What a program finds in its value after `take`: the helper zeroes it if there is none.
+    fn given(&mut self, size: u32, take: impl FnOnce(&mut Map, &Cx<'_>) -> Result<Vec<u8>, Errno>) -> String {
+        let cx = Cx::new(&self.memory, self.cpus);
+        take(&mut self.map, &cx)
+            .map_or_else(|errno| format!("{errno} {}", pack(&vec![0; size as usize])), |value| hex(&value))
+    }
+
+    fn inner(&self, cpu: u32, key: &[u8], inner_key: &[u8]) -> Result<String, Errno> {
+        if self.map.held(key).is_none() {
+            return Ok("none".to_string());
+        }
+        let inner = self.inner.as_ref().unwrap();
+        let Some(addr) = inner.lookup_ptr(&self.cx(cpu), inner_key)? else { return Ok("null".to_string()) };
+        let mut value = vec![0; inner.value_len(Side::Program)];
+        self.memory.read(addr, &mut value).unwrap();
+        Ok(hex(&value))
+    }
+
+    fn order(&self) -> String {
+        let mut keys = Vec::new();
+        let mut next = self.map.next_key(None);
+        while let Ok(key) = next {
+            next = self.map.next_key(Some(&key));
+            keys.push(hex(&key));
+        }
+        keys.join(" ")
     }
 
     /// What a program reads through a pointer to a value.
@@ -246,12 +295,33 @@ impl Replay {
 
     fn set(&mut self, args: &Args<'_>) -> Result<(), Errno> {
         self.may_write()?;
-        let index = u32::from_le_bytes(args.bytes(0).try_into().unwrap());
-        self.map.check_set(index, args.number(2))?;
-        if args.0[1] == "bad" {
-            return Err(Errno::EBADF);
+        let (key, flags) = (args.bytes(0), args.number(2));
+        // `bpf(2)` looks at this flag first.
+        if flags & BPF_F_LOCK != 0 {
+            return Err(Errno::EINVAL);
         }
-        self.map.set_object(index, ObjRef(7), args.number(2)).map(drop)
+        self.map.check_hold(&key, flags)?;
+        match (self.map.spec().kind, args.0[1]) {
+            (MapType::ProgArray, "prog") => {}
+            (MapType::ArrayOfMaps | MapType::HashOfMaps, "prog") => return Err(Errno::EINVAL),
+            (_, "bad" | "prog") => return Err(Errno::EBADF),
+            (_, candidate) => self.check_candidate(candidate)?,
+        }
+        self.map.hold(&key, ObjRef(7), flags).map(drop)
+    }
+
+    /// Whether a map that is or is not like the template goes into this one.
+    fn check_candidate(&self, what: &str) -> Result<(), Errno> {
+        let mut spec = self.map.spec().inner.as_deref().cloned().unwrap();
+        match what {
+            "map" | "map.mode" => {}
+            "map.max" => spec.max_entries *= 2,
+            "map.value" => spec.value_size += 8,
+            "map.key" => spec.key_size += 4,
+            "map.type" => (spec.kind, spec.flags) = (MapType::LruHash, 0),
+            other => panic!("unknown map {other}"),
+        }
+        if self.map.spec().takes_inner(&spec) { Ok(()) } else { Err(Errno::EINVAL) }
     }
 
     /// As the recorded program does: all are reserved and filled before the first is committed.

@@ -3,7 +3,10 @@
 mod arrays;
 mod create;
 mod hashes;
+mod keyless;
+mod lpm;
 mod lru;
+mod nested;
 mod random;
 mod rings;
 mod slots;
@@ -21,6 +24,15 @@ mod names {
     pub(super) const PERCPU_HASH: u32 = MapType::PercpuHash as u32;
     pub(super) const PERCPU_ARRAY: u32 = MapType::PercpuArray as u32;
     pub(super) const LRU_HASH: u32 = MapType::LruHash as u32;
+    pub(super) const STACK_TRACE: u32 = MapType::StackTrace as u32;
+    pub(super) const CGROUP_ARRAY: u32 = MapType::CgroupArray as u32;
+    pub(super) const LRU_PERCPU_HASH: u32 = MapType::LruPercpuHash as u32;
+    pub(super) const LPM_TRIE: u32 = MapType::LpmTrie as u32;
+    pub(super) const ARRAY_OF_MAPS: u32 = MapType::ArrayOfMaps as u32;
+    pub(super) const HASH_OF_MAPS: u32 = MapType::HashOfMaps as u32;
+    pub(super) const QUEUE: u32 = MapType::Queue as u32;
+    pub(super) const STACK: u32 = MapType::Stack as u32;
+    pub(super) const BLOOM_FILTER: u32 = MapType::BloomFilter as u32;
     pub(super) const RINGBUF: u32 = MapType::Ringbuf as u32;
     pub(super) use skep_abi::flags::{
         BPF_F_NO_COMMON_LRU as NO_COMMON_LRU, BPF_F_NO_PREALLOC as NO_PREALLOC, BPF_F_ZERO_SEED as ZERO_SEED,
@@ -37,6 +49,9 @@ pub fn cases() -> Vec<Case> {
         slots::cases(),
         rings::cases(),
         random::cases(),
+        lpm::cases(),
+        nested::cases(),
+        keyless::cases(),
     ]
     .concat()
 }

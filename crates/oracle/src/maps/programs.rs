@@ -18,6 +18,13 @@ const SIZE: usize = 10240;
 /// A `BPF_PROG_TYPE_SOCKET_FILTER`.
 const SOCKET_FILTER: u32 = 1;
 
+/// Two helpers that give a value.
+#[derive(Clone, Copy)]
+pub(super) enum PopOrPeek {
+    Pop,
+    Peek,
+}
+
 /// The programs of one map, made when they are first asked for.
 pub(super) struct Programs<'m> {
     map: &'m Map,
@@ -67,6 +74,46 @@ impl<'m> Programs<'m> {
     pub(super) fn reuse(&mut self, key: &[u8], other: &[u8], value: &[u8]) -> io::Result<Option<Vec<u8>>> {
         let change = format!("{}call 3\n{}", self.map_and_key(KEY), self.update_text(KEY2, 0));
         self.seen(&self.through_old_pointer(&change), &[(KEY, key), (KEY2, other), (VALUE, value)])
+    }
+
+    /// What `bpf_map_push_elem` returns.
+    pub(super) fn push(&mut self, value: &[u8], flags: u64) -> io::Result<i64> {
+        let body = format!("{}r3 = {flags} ll\ncall 87\n", self.map_and_key(VALUE));
+        Ok(self.run(&body, &[(VALUE, value)])?.0)
+    }
+
+    /// What `bpf_map_peek_elem` of a bloom filter returns.
+    pub(super) fn contains(&mut self, value: &[u8]) -> io::Result<i64> {
+        let body = format!("{}call 89\n", self.map_and_key(VALUE));
+        Ok(self.run(&body, &[(VALUE, value)])?.0)
+    }
+
+    /// What `bpf_map_pop_elem` or `bpf_map_peek_elem` returns, and the value after it, which was all ones before.
+    pub(super) fn take(&mut self, how: PopOrPeek) -> io::Result<(i64, Vec<u8>)> {
+        let call = match how {
+            PopOrPeek::Pop => 88,
+            PopOrPeek::Peek => 89,
+        };
+        let body = format!("{}call {call}\n", self.map_and_key(SEEN));
+        let (returned, args) = self.run(&body, &[(SEEN, &vec![0xff; self.value_size])])?;
+        Ok((returned, args[SEEN..SEEN + self.value_size].to_vec()))
+    }
+
+    /// Looks an inner map up and a key in it: the value, `null`, or `none` if there is no inner map.
+    pub(super) fn inner(&mut self, key: &[u8], inner: &[u8]) -> io::Result<String> {
+        let args = self.args.raw_fd();
+        let body = format!(
+            "{}call 1\nif r0 == 0 goto none\nr1 = r0\nr2 = map[fd:{args}][0]+{KEY2} ll\ncall 1\n\
+             if r0 == 0 goto out\n{}r0 = 1\ngoto out\nnone:\nr0 = 2\nout:\n",
+            self.map_and_key(KEY),
+            self.copy_seen("r0")
+        );
+        let (result, args) = self.run(&body, &[(KEY, key), (KEY2, inner)])?;
+        Ok(match result {
+            0 => "null".to_string(),
+            1 => super::hex(&args[SEEN..SEEN + self.value_size]),
+            _ => "none".to_string(),
+        })
     }
 
     /// What `bpf_ringbuf_output` returns.

@@ -7,8 +7,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use skep_abi::Errno;
 use skep_isa::asm::assemble;
 
-use super::programs::Programs;
-use super::{Case, Recorded, Recording, field, hex, pack, unpack};
+use super::programs::{PopOrPeek, Programs};
+use super::{Case, Field, Recorded, Recording, Spec, field, hex, pack, unpack};
 use crate::sys::{Map, MapCreate, ProgLoad, RingPages, kernel_release, pin_to_cpu, possible_cpus};
 
 const RINGBUF: u32 = 27;
@@ -32,7 +32,7 @@ fn explain(case: &Case, error: &io::Error) -> io::Error {
 
 fn run(case: &Case) -> io::Result<Recorded> {
     pin_to_cpu(0)?;
-    let (created, _btf) = create(case)?;
+    let (created, _btf) = create(&case.spec)?;
     let mut recorded = Recorded {
         name: case.name.clone(),
         map: case.spec.clone(),
@@ -48,8 +48,10 @@ fn run(case: &Case) -> io::Result<Recorded> {
     Ok(recorded)
 }
 
-fn create(case: &Case) -> io::Result<(io::Result<Map>, Option<OwnedFd>)> {
-    let spec = &case.spec;
+fn create(spec: &Spec) -> io::Result<(io::Result<Map>, Option<OwnedFd>)> {
+    // The template has to live until the map was created.
+    let inner = spec.inner.as_ref().map(|inner| create(inner)).transpose()?;
+    let inner = inner.map(|(map, _btf)| map).transpose()?;
     let mut create = MapCreate {
         kind: spec.kind,
         key_size: spec.key,
@@ -58,9 +60,12 @@ fn create(case: &Case) -> io::Result<(io::Result<Map>, Option<OwnedFd>)> {
         flags: spec.flags,
         numa_node: spec.numa,
         map_extra: spec.extra,
+        inner_map_fd: inner.as_ref().map_or(0, Map::raw_fd),
         ..MapCreate::default()
     };
-    let btf = spec.field.as_ref().map(|field| field::load(field, spec.value)).transpose()?;
+    let plain = spec.typed.then_some(Field { kind: "u32", size: 4, at: 0 });
+    let field = spec.field.clone().or(plain);
+    let btf = field.as_ref().map(|field| field::load(field, spec.value)).transpose()?;
     if let Some(btf) = &btf {
         create.btf_fd = btf.as_raw_fd();
         (create.btf_key_type_id, create.btf_value_type_id) = (field::KEY, field::VALUE);
@@ -91,6 +96,11 @@ fn answer_helper(returned: i64) -> String {
     if returned == 0 { "ok".to_string() } else { errno_name((-returned) as i32) }
 }
 
+/// What a helper returned, and the bytes it left when it failed.
+fn answer_value((returned, value): (i64, Vec<u8>)) -> String {
+    if returned == 0 { hex(&value) } else { format!("{} {}", errno_name((-returned) as i32), pack(&value)) }
+}
+
 fn answer_seen(seen: Option<Vec<u8>>) -> String {
     seen.map_or("null".to_string(), |bytes| hex(&bytes))
 }
@@ -98,15 +108,17 @@ fn answer_seen(seen: Option<Vec<u8>>) -> String {
 /// One map with everything that commands need.
 struct Machine<'m> {
     map: &'m Map,
+    inner: Option<&'m Spec>,
     programs: Programs<'m>,
     pages: Option<RingPages>,
 }
 
 impl<'m> Machine<'m> {
-    fn new(case: &Case, map: &'m Map) -> io::Result<Machine<'m>> {
+    fn new(case: &'m Case, map: &'m Map) -> io::Result<Machine<'m>> {
         let ring = case.spec.kind == RINGBUF;
         let pages = ring.then(|| RingPages::map(map, case.spec.max as usize)).transpose()?;
-        Ok(Machine { map, programs: Programs::new(map, case.spec.value)?, pages })
+        let seen = case.spec.inner.as_ref().map_or(case.spec.value, |inner| inner.value);
+        Ok(Machine { map, inner: case.spec.inner.as_deref(), programs: Programs::new(map, seen)?, pages })
     }
 
     fn step(&mut self, step: &str) -> io::Result<String> {
@@ -128,6 +140,8 @@ impl<'m> Machine<'m> {
             "update" => {
                 answer_of(map.update(&args.bytes(0), &args.bytes(1), args.number(2)).as_ref().map(|_| ()))
             }
+            "contains" => answer_of(map.contains(&args.bytes(0)).as_ref().map(|_| ())),
+            "order" => self.order()?,
             "delete" => answer_of(map.delete(&args.bytes(0)).as_ref().map(|_| ())),
             "next" => answer_bytes(map.next_key(args.key(0).as_deref())),
             "keys" => show_keys(self.elements()?.keys()),
@@ -171,6 +185,11 @@ impl<'m> Machine<'m> {
             "delete" => answer_helper(programs.delete(&args.bytes(0))?),
             "stale" => answer_seen(programs.stale(&args.bytes(0), &args.bytes(1))?),
             "reuse" => answer_seen(programs.reuse(&args.bytes(0), &args.bytes(1), &args.bytes(2))?),
+            "push" => answer_helper(programs.push(&args.bytes(0), args.number(1))?),
+            "pop" => answer_value(programs.take(PopOrPeek::Pop)?),
+            "peek" => answer_value(programs.take(PopOrPeek::Peek)?),
+            "contains" => answer_helper(programs.contains(&args.bytes(0))?),
+            "inner" => programs.inner(&args.bytes(0), &args.bytes(1))?,
             "output" => answer_helper(programs.output(&args.bytes(0), args.number(1))?),
             "query" => programs.query(args.number(0))?.to_string(),
             "records" => match programs.records(&args.sizes(0), &args.ends(1))? {
@@ -201,12 +220,45 @@ impl<'m> Machine<'m> {
         Ok(found)
     }
 
-    /// Stores a descriptor: of a program, or one that is not open.
+    fn order(&self) -> io::Result<String> {
+        let mut keys = Vec::new();
+        let mut next = self.map.next_key(None);
+        while let Ok(key) = next {
+            next = self.map.next_key(Some(&key));
+            keys.push(hex(&key));
+        }
+        Ok(keys.join(" "))
+    }
+
+    /// A map to put into this one: like the template, or with a part that differs.
+    fn candidate(&self, what: &str) -> io::Result<Map> {
+        let mut spec = self.inner.cloned().ok_or_else(|| io::Error::other("no map of maps"))?;
+        match what {
+            "map" => {}
+            "map.max" => spec.max *= 2,
+            "map.value" => spec.value += 8,
+            "map.key" => spec.key += 4,
+            "map.flags" => spec.flags ^= skep_abi::flags::BPF_F_RDONLY_PROG,
+            "map.mode" => spec.flags ^= skep_abi::flags::BPF_F_RDONLY,
+            "map.type" => {
+                spec = Spec { kind: if spec.kind == 1 { 5 } else { 1 }, field: None, flags: 0, ..spec }
+            }
+            _ => return Err(io::Error::other("no such map")),
+        }
+        create(&spec)?.0
+    }
+
+    /// Stores a descriptor: of a program, of a map, or one that is not open.
     fn set(&self, args: &Args<'_>) -> io::Result<String> {
         let insns = assemble("r0 = 0\nexit\n").map_err(io::Error::other)?;
         let load = ProgLoad { prog_type: 1, insns: &insns, license: "GPL", ..ProgLoad::default() };
         let prog = load.load().map_err(io::Error::other)?;
-        let fd = if args.0[1] == "prog" { prog.raw_fd() } else { 9999 };
+        let map = args.0[1].starts_with("map").then(|| self.candidate(args.0[1])).transpose()?;
+        let fd = match (&map, args.0[1]) {
+            (Some(map), _) => map.raw_fd(),
+            (None, "prog") => prog.raw_fd(),
+            _ => 9999,
+        };
         let result = self.map.update(&args.bytes(0), &fd.to_ne_bytes(), args.number(2));
         Ok(answer_of(result.as_ref().map(|_| ())))
     }

@@ -123,6 +123,19 @@ impl Map {
         Ok(value)
     }
 
+    /// `BPF_MAP_LOOKUP_ELEM` of a bloom filter, which reads the value.
+    ///
+    /// # Errors
+    /// The kernel's errno, ENOENT for a value that is not there.
+    pub fn contains(&self, value: &[u8]) -> io::Result<()> {
+        self.check_len(value, self.user_value_size)?;
+        let mut value = value.to_vec();
+        let mut attr = self.attr().output(16, &mut value);
+        // SAFETY: `value` has the map's value size; there is no key.
+        unsafe { bpf(Cmd::MapLookupElem, &mut attr)? };
+        Ok(())
+    }
+
     /// `BPF_MAP_UPDATE_ELEM` (queues and stacks take an empty key).
     ///
     /// # Errors

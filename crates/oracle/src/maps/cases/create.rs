@@ -5,34 +5,47 @@ use super::names::*;
 use super::spec;
 
 /// Every type with a shape that the kernel accepts.
-const GOOD: [(&str, u32, u32, u32, u32); 8] = [
-    ("hash", HASH, 4, 8, 4),
-    ("array", ARRAY, 4, 8, 4),
-    ("prog_array", PROG_ARRAY, 4, 4, 4),
-    ("perf_event_array", PERF_EVENT_ARRAY, 4, 4, 4),
-    ("percpu_hash", PERCPU_HASH, 4, 8, 4),
-    ("percpu_array", PERCPU_ARRAY, 4, 8, 4),
-    ("lru_hash", LRU_HASH, 4, 8, 4),
-    ("ringbuf", RINGBUF, 0, 0, 4096),
+const GOOD: [(&str, u32, u32, u32, u32, u32); 17] = [
+    ("hash", HASH, 4, 8, 4, 0),
+    ("array", ARRAY, 4, 8, 4, 0),
+    ("prog_array", PROG_ARRAY, 4, 4, 4, 0),
+    ("perf_event_array", PERF_EVENT_ARRAY, 4, 4, 4, 0),
+    ("percpu_hash", PERCPU_HASH, 4, 8, 4, 0),
+    ("percpu_array", PERCPU_ARRAY, 4, 8, 4, 0),
+    ("lru_hash", LRU_HASH, 4, 8, 4, 0),
+    ("ringbuf", RINGBUF, 0, 0, 4096, 0),
+    ("lru_percpu_hash", LRU_PERCPU_HASH, 4, 8, 4, 0),
+    ("lpm_trie", LPM_TRIE, 8, 8, 4, NO_PREALLOC),
+    ("array_of_maps", ARRAY_OF_MAPS, 4, 4, 4, 0),
+    ("hash_of_maps", HASH_OF_MAPS, 4, 4, 4, 0),
+    ("queue", QUEUE, 0, 8, 4, 0),
+    ("stack", STACK, 0, 8, 4, 0),
+    ("bloom_filter", BLOOM_FILTER, 0, 8, 4, 0),
+    ("stack_trace", STACK_TRACE, 4, 16, 4, 0),
+    ("cgroup_array", CGROUP_ARRAY, 4, 4, 4, 0),
 ];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (name, kind, key, value, max) in GOOD {
-        let good = spec(kind, key, value, max);
+    for (name, kind, key, value, max, flags) in GOOD {
+        let inner = matches!(kind, ARRAY_OF_MAPS | HASH_OF_MAPS).then(|| Box::new(spec(HASH, 4, 8, 4)));
+        let good = Spec { flags, inner, ..spec(kind, key, value, max) };
         let mut add = |what: &str, spec: Spec| {
             cases.push(Case { name: format!("create {name}: {what}"), spec, steps: Vec::new() });
         };
         add("plain", good.clone());
         // Bit 16 makes the kernel look at a token descriptor first; there is none.
         for bit in (0..21).filter(|bit| *bit != 16) {
-            add(&format!("flag bit {bit}"), Spec { flags: 1 << bit, ..good.clone() });
+            add(&format!("flag bit {bit}"), Spec { flags: flags | 1 << bit, ..good.clone() });
         }
-        for (what, flags) in [("read-only and write-only", 0x18), ("neither way for programs", 0x180)] {
-            add(what, Spec { flags, ..good.clone() });
+        if flags != 0 {
+            add("without its flag", Spec { flags: 0, ..good.clone() });
+        }
+        for (what, more) in [("read-only and write-only", 0x18), ("neither way for programs", 0x180)] {
+            add(what, Spec { flags: flags | more, ..good.clone() });
         }
         for numa in [1, 64, u32::MAX] {
-            add(&format!("NUMA node {numa}"), Spec { flags: 4, numa, ..good.clone() });
+            add(&format!("NUMA node {numa}"), Spec { flags: flags | 4, numa, ..good.clone() });
         }
         add("a node without its flag", Spec { numa: 7, ..good.clone() });
         add("map_extra", Spec { extra: 1, ..good.clone() });

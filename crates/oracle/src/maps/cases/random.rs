@@ -39,6 +39,11 @@ pub(super) fn cases() -> Vec<Case> {
         ("percpu_hash, not preallocated", lazy(spec(PERCPU_HASH, 12, 3, 3))),
         ("lru_hash", spec(LRU_HASH, 4, 6, 6)),
         ("lru_hash, lists for each CPU", Spec { flags: NO_COMMON_LRU, ..spec(LRU_HASH, 9, 6, 6) }),
+        ("lru_percpu_hash", spec(LRU_PERCPU_HASH, 4, 6, 6)),
+        (
+            "lru_percpu_hash, lists for each CPU",
+            Spec { flags: NO_COMMON_LRU, ..spec(LRU_PERCPU_HASH, 9, 12, 6) },
+        ),
     ];
     let mut cases = Vec::new();
     for (at, (name, spec)) in shapes.iter().enumerate() {
@@ -56,7 +61,7 @@ fn step(random: &mut Random, spec: &Spec, round: u64) -> String {
     let key = value(number, spec.key.max(8) as usize)[..2 * spec.key as usize].to_string();
     let (side, cpu) = (random.pick(&["u", "p"]), random.below(2));
     let at = format!("{side}{cpu}");
-    let percpu = matches!(spec.kind, PERCPU_HASH | PERCPU_ARRAY) && side == "u";
+    let percpu = matches!(spec.kind, PERCPU_HASH | PERCPU_ARRAY | LRU_PERCPU_HASH) && side == "u";
     let len = if percpu { 2 * spec.value.next_multiple_of(8) } else { spec.value };
     match random.below(24) {
         // Which key of a hash comes first depends on the seed of the kernel's hash function.
