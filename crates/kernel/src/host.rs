@@ -35,7 +35,7 @@ impl Host for Core {
     /// `bpf_skb_load_helper_*` (`net/core/filter.c`): non-negative offsets count from what the program calls the
     /// packet, negative ones from its headers.
     fn load_packet(&mut self, call: &mut Call<'_>, offset: i32, size: Size) -> Option<u64> {
-        let frame = self.now.frame.filter(|it| matches!(it.kind, PacketKind::Skb { .. }))?;
+        let frame = self.now.frame.filter(|it| matches!(it.kind, PacketKind::Skb(_)))?;
         let len = size.bytes();
         let addr = if offset >= 0 {
             frame.at(offset as u64, len as u64)?

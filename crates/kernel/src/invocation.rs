@@ -27,6 +27,8 @@ pub(crate) struct Invocation {
     pub(crate) prog_type: Option<ProgType>,
     /// What r1 pointed to.
     pub(crate) ctx: Area,
+    /// The data behind the context, if it is no packet.
+    pub(crate) data: Option<Area>,
     /// The packet behind the context.
     pub(crate) frame: Option<Frame>,
     /// The instruction pointer and mode of the registers in the context.

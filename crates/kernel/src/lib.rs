@@ -78,10 +78,11 @@ mod state;
 mod symbols;
 mod trace;
 mod types;
+mod verdict;
 mod world;
 
 pub use config::{Clock, Config, Task};
-pub use context::{Context, PacketCtx, PtRegs};
+pub use context::{Context, PacketCtx, PtRegs, StructCtx};
 pub use files::Fd;
 pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;

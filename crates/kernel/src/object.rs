@@ -142,6 +142,11 @@ impl Objects {
         }
     }
 
+    /// Every object, by number.
+    pub(crate) fn all(&self) -> impl Iterator<Item = ObjRef> {
+        (0..self.slots.len() as u32).map(ObjRef).filter(|id| self.get(*id).is_some())
+    }
+
     /// An object that nobody refers to; its place is free for another.
     pub(crate) fn take_dead(&mut self) -> Option<(ObjRef, Object)> {
         loop {

@@ -1,6 +1,8 @@
 //! Running a program.
 
-use crate::context::{Area, Context, Frame, FrameError, PacketKind};
+use crate::context::{
+    Area, Context, ETH_HLEN, Frame, FrameError, PacketCtx, PacketKind, StructCtx, data_fields,
+};
 use crate::files::Fd;
 use crate::fire::Setup;
 use crate::invocation::{Invocation, Probed, Redirect};
@@ -8,7 +10,8 @@ use crate::kernel::Kernel;
 use crate::notes::Note;
 use crate::prog::ProgInfo;
 use crate::report::{RunError, over_limit};
-use skep_abi::{AttachType, ProgType, ctx, tc, xdp};
+use skep_abi::{AttachType, ProgType, ctx, structs};
+use skep_isa::Op;
 use skep_maps::ObjRef;
 use skep_memory::{NoMemory, Rights};
 use skep_vm::{Exit, Hook, Machine, Program, Stack};
@@ -55,11 +58,14 @@ pub struct Ran {
     pub r0: u64,
     /// The program's type, which says what r0 means.
     pub prog_type: ProgType,
+    /// Where the program is to be attached, which may say so too.
+    pub expected_attach_type: u32,
     /// Instructions executed, those of tail-called programs included.
     pub insns: u64,
     /// What helpers charged for long work, in units of one instruction.
     pub charges: u64,
-    /// The packet, if the context had one.
+    /// The packet, if the context had one; or the data that it pointed to: a message, a socket option's value, the keys
+    /// of a flow dissector.
     pub packet_out: Option<Vec<u8>>,
     /// The metadata in front of it.
     pub meta_out: Vec<u8>,
@@ -67,6 +73,8 @@ pub struct Ran {
     pub ctx_out: Vec<u8>,
     /// Where `bpf_redirect` said that the packet is to go.
     pub redirect: Option<Redirect>,
+    /// What an iterator wrote into its file.
+    pub output: Option<Vec<u8>>,
     /// What did not stop the program and its author should know; of several runs, all of it.
     pub notes: Vec<Note>,
 }
@@ -77,13 +85,11 @@ impl Ran {
         self.r0 as u32
     }
 
-    /// The name of the verdict that r0 is, for types that return verdicts: `"XDP_PASS"`, `"TC_ACT_OK"`.
+    /// The name of the verdict that r0 is, for types that return verdicts: `"XDP_PASS"`, `"TC_ACT_OK"`, `"SK_DROP"`;
+    /// `"allow"` or `"deny"` of cgroup programs; `"allow"` or the error number (`"EPERM"`) of LSM programs.
     pub fn verdict(&self) -> Option<&'static str> {
-        match self.prog_type {
-            ProgType::Xdp => xdp::name(self.retval()),
-            ProgType::SchedCls | ProgType::SchedAct => tc::name(self.retval() as i32),
-            _ => None,
-        }
+        let attach = AttachType::from_u32(self.expected_attach_type);
+        crate::verdict::name(self.prog_type, attach, self.r0)
     }
 }
 
@@ -118,6 +124,7 @@ impl Kernel {
             Some(refused) => Err(RunError::HostLimit(over_limit(&refused))),
             None => self.run_all(&program, &info, stack, &mut run, &mut prepared),
         };
+        let ran = ran.map(|ran| self.judged(ran, &program, &info));
         self.finish(id, prepared);
         if let Some(task) = task {
             self.core.task = task;
@@ -194,24 +201,51 @@ impl Kernel {
         Err(RunError::Fault(Box::new(report)))
     }
 
+    /// Says so if a program returned what the kernel's verifier does not let it return.
+    fn judged(&self, mut ran: Ran, program: &Program, info: &ProgInfo) -> Ran {
+        let value = i64::from(ran.r0 as i32);
+        let Some(range) = crate::verdict::range(info, info.attach_void).filter(|it| !it.contains(&value))
+        else {
+            return ran;
+        };
+        let what = info.attach_name.as_deref().unwrap_or(info.prog_type.name());
+        let (from, to) = (range.start(), range.end());
+        let is_exit = |slot: &usize| program.op(*slot).is_some_and(|op| matches!(op, Op::Exit));
+        let slot = (0..program.insns().len()).find(is_exit).unwrap_or(0);
+        ran.notes.push(Note {
+            message: format!(
+                "{value} was returned; the kernel lets a program of {what} return {from} to {to}"
+            ),
+            count: 1,
+            program: info.name.clone(),
+            slot,
+            insn: program.op(slot).map(ToString::to_string).unwrap_or_default(),
+            line: info.line_at(slot).cloned(),
+        });
+        ran
+    }
+
     fn ran(&self, machine: &Machine, info: &ProgInfo) -> Ran {
         let now = &self.core.now;
-        let (meta_out, packet_out) = match now.frame {
-            Some(frame) => {
+        let (meta_out, packet_out) = match (now.frame, now.data) {
+            (_, Some(data)) => (Vec::new(), Some(data.bytes(&self.memory))),
+            (Some(frame), None) => {
                 let (meta, packet) = frame.bytes(&self.memory);
                 (meta, Some(packet))
             }
-            None => (Vec::new(), None),
+            (None, None) => (Vec::new(), None),
         };
         Ran {
             r0: machine.result().unwrap_or(0),
             prog_type: info.prog_type,
+            expected_attach_type: info.expected_attach_type,
             insns: machine.insns(),
             charges: machine.charges(),
             packet_out,
             meta_out,
             ctx_out: now.ctx.bytes(&self.memory),
             redirect: now.redirect,
+            output: now.seq.as_ref().map(|it| it.bytes.clone()),
             notes: self.core.notes(),
         }
     }
@@ -220,8 +254,10 @@ impl Kernel {
 /// What has to be given back after a run.
 #[derive(Default)]
 struct Prepared {
-    /// A context of plain bytes, and those bytes.
-    plain: Option<(Area, Vec<u8>)>,
+    /// What was made for this run, with the bytes it starts with: contexts of plain bytes, and data behind contexts.
+    parts: Vec<(Area, Vec<u8>)>,
+    /// A context struct, which is made once for all runs, with its bytes.
+    fields: Option<(Area, Vec<u8>)>,
 }
 
 /// Setting a context up, and taking it down.
@@ -238,6 +274,7 @@ impl Kernel {
             traced: setup.traced,
             seq: setup.seq,
             session_return: setup.session_return,
+            probed: setup.probed,
             ..Invocation::default()
         };
         let mut prepared = Prepared::default();
@@ -255,29 +292,75 @@ impl Kernel {
                     })?;
                 self.core.now.ctx = area;
                 self.core.now.frame = Some(frame);
+                if prog_type == ProgType::FlowDissector {
+                    let keys = flow_keys(packet);
+                    let area =
+                        Area::plain(&self.memory, "bpf_flow_keys", &keys, Rights::RW).map_err(no_memory)?;
+                    self.core.now.data = Some(area);
+                    prepared.parts.push((area, keys));
+                    self.show_flow_keys();
+                }
             }
+            Context::Struct(given) => self.prepare_struct(prog_type, attach, given, &mut prepared)?,
             Context::Regs(regs) => {
                 let (ip, user) = (regs.rip, regs.is_user());
                 self.core.now.probed = Some(Probed { ip, entry: setup.entry.unwrap_or(ip), user });
-                prepared.plain = Some(self.plain("pt_regs", regs.to_bytes(), Rights::RO)?);
+                prepared.parts.push(self.plain("pt_regs", regs.to_bytes(), Rights::RO)?);
             }
             Context::Arm64(regs) => {
                 let (ip, user) = (regs.pc, regs.pstate & 0xf == 0);
                 self.core.now.probed = Some(Probed { ip, entry: setup.entry.unwrap_or(ip), user });
-                prepared.plain = Some(self.plain("user_pt_regs", regs.to_bytes(), Rights::RO)?);
+                prepared.parts.push(self.plain("user_pt_regs", regs.to_bytes(), Rights::RO)?);
             }
             Context::Raw(args) => {
                 let bytes = args.iter().flat_map(|it| it.to_le_bytes()).collect();
-                prepared.plain = Some(self.plain("arguments", bytes, Rights::RO)?);
+                prepared.parts.push(self.plain("arguments", bytes, Rights::RO)?);
             }
             Context::Record(bytes) => {
-                prepared.plain = Some(self.plain("tracepoint record", bytes.clone(), Rights::RO)?);
+                prepared.parts.push(self.plain("tracepoint record", bytes.clone(), Rights::RO)?);
             }
             Context::Bytes(bytes) => {
-                prepared.plain = Some(self.plain("context", bytes.clone(), Rights::RW)?);
+                let rights = if setup.read_only { Rights::RO } else { Rights::RW };
+                prepared.parts.push(self.plain("context", bytes.clone(), rights)?);
             }
         }
         Ok(prepared)
+    }
+
+    /// A context with fields, and the data that some of them point to.
+    fn prepare_struct(
+        &mut self,
+        prog_type: ProgType,
+        attach: Option<AttachType>,
+        given: &StructCtx,
+        prepared: &mut Prepared,
+    ) -> Result<(), RunError> {
+        let area = self.area(prog_type, attach)?;
+        let mut full = given.clone();
+        let context = ctx::context(prog_type, attach);
+        if let Some((start, end)) = context.and_then(data_fields) {
+            let rights = match prog_type {
+                ProgType::SkMsg | ProgType::CgroupSockopt => Rights::RW,
+                _ => Rights::RO,
+            };
+            let data = Area::plain(&self.memory, "data", &given.data, rights).map_err(no_memory)?;
+            full.put(start, &data.addr.to_le_bytes());
+            full.put(end, &(data.addr + given.data.len() as u64).to_le_bytes());
+            self.core.now.data = Some(data);
+            prepared.parts.push((data, given.data.clone()));
+        }
+        full.bytes.resize(area.len, 0);
+        area.fill(&self.memory, &full.bytes);
+        self.core.now.ctx = area;
+        prepared.fields = Some((area, full.bytes));
+        Ok(())
+    }
+
+    /// Puts the address of a flow dissector's keys into its context.
+    fn show_flow_keys(&self) {
+        if let (Some(keys), Some(frame)) = (self.core.now.data, self.core.now.frame) {
+            frame.ctx.set(&self.memory, &ctx::sk_buff::flow_keys, keys.addr);
+        }
     }
 
     fn plain(&mut self, name: &str, bytes: Vec<u8>, rights: Rights) -> Result<(Area, Vec<u8>), RunError> {
@@ -301,17 +384,20 @@ impl Kernel {
 
     /// Makes context and packet what they were before the first run.
     fn reset(&mut self, run: &Run<'_>, prepared: &Prepared) {
-        if let Some((area, bytes)) = &prepared.plain {
+        for (area, bytes) in prepared.parts.iter().chain(&prepared.fields) {
             area.fill(&self.memory, bytes);
         }
         if let (Some(frame), Context::Packet(packet)) = (self.core.now.frame, &run.ctx) {
             // A packet that outgrew its place has moved, and has more room now.
             self.core.now.frame = Some(frame.reset(&self.memory, packet));
+            if self.core.now.prog_type == Some(ProgType::FlowDissector) {
+                self.show_flow_keys();
+            }
         }
     }
 
     fn finish(&mut self, id: ObjRef, prepared: Prepared) {
-        if let Some((area, _)) = prepared.plain {
+        for (area, _) in prepared.parts {
             area.free(&self.memory);
         }
         if let (Some(_), Some(room)) = (self.core.now.frame.take(), &self.core.room) {
@@ -321,6 +407,19 @@ impl Kernel {
         self.core.objects.release(id);
         self.core.sweep(&self.memory);
     }
+}
+
+/// What a flow dissector's keys hold at first (`bpf_prog_test_run_flow_dissector`): where the network header is, and its
+/// protocol in network byte order.
+fn flow_keys(packet: &PacketCtx) -> Vec<u8> {
+    let mut keys = vec![0; structs::bpf_flow_keys::LAYOUT.size];
+    let offset = (ETH_HLEN as u16).to_le_bytes();
+    keys[structs::bpf_flow_keys::nhoff.range()].copy_from_slice(&offset);
+    keys[structs::bpf_flow_keys::thoff.range()].copy_from_slice(&offset);
+    if let Some(proto) = packet.data.get(12..14) {
+        keys[structs::bpf_flow_keys::n_proto.range()].copy_from_slice(proto);
+    }
+    keys
 }
 
 fn misfit(ctx: &Context, prog_type: ProgType) -> RunError {

@@ -50,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) symbols: Symbols,
     /// What records of tracepoints look like, where somebody said so: by `category/name`.
     pub(crate) formats: BTreeMap<String, Format>,
+    /// Iterations so far: each is a session.
+    pub(crate) iterations: u64,
     /// Memory that was made for arguments.
     pub(crate) keep: Keep,
     /// Where packets are put.
@@ -79,6 +81,7 @@ impl Core {
             perf_ids: 0,
             symbols: Symbols::default(),
             formats: BTreeMap::new(),
+            iterations: 0,
             keep: Keep::default(),
             room: None,
             now: Invocation::default(),

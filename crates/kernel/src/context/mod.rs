@@ -7,12 +7,15 @@ mod area;
 mod packet;
 mod regs;
 mod skb;
+mod structure;
 mod xdp;
 
 pub(crate) use area::Area;
 pub use packet::PacketCtx;
 pub(crate) use packet::{ETH_HLEN, Frame, FrameError, MAX_META, PacketKind, Room};
 pub use regs::PtRegs;
+pub use structure::StructCtx;
+pub(crate) use structure::data_fields;
 pub(crate) use xdp::{FRAME_HEADER, TAILROOM};
 
 use skep_abi::ProgType;
@@ -33,6 +36,8 @@ pub enum Context {
     Raw(Vec<u64>),
     /// The record of a tracepoint: its common fields, then its own, as its format says.
     Record(Vec<u8>),
+    /// A struct of the UAPI, for programs on sockets, cgroups, sysctls...
+    Struct(StructCtx),
     /// Any bytes, for programs of any type.
     Bytes(Vec<u8>),
 }
@@ -58,6 +63,7 @@ impl Context {
             Context::Regs(_) | Context::Arm64(_) => "registers",
             Context::Raw(_) => "raw arguments",
             Context::Record(_) => "a tracepoint record",
+            Context::Struct(_) => "a struct",
             Context::Bytes(_) => "bytes",
         }
     }
@@ -70,9 +76,17 @@ impl Context {
             Context::Regs(_) | Context::Arm64(_) => matches!(prog_type, ProgType::Kprobe),
             Context::Raw(_) => matches!(
                 prog_type,
-                ProgType::RawTracepoint | ProgType::RawTracepointWritable | ProgType::Tracing | ProgType::Lsm
+                ProgType::RawTracepoint
+                    | ProgType::RawTracepointWritable
+                    | ProgType::Tracing
+                    | ProgType::Lsm
+                    | ProgType::StructOps
+                    | ProgType::Ext
             ),
             Context::Record(_) => matches!(prog_type, ProgType::Tracepoint),
+            Context::Struct(_) => {
+                PacketKind::of(prog_type).is_none() && skep_abi::ctx::context(prog_type, None).is_some()
+            }
         }
     }
 }

@@ -70,10 +70,20 @@ pub(crate) enum PacketKind {
     /// `struct xdp_md`.
     Xdp,
     /// `struct __sk_buff`.
-    Skb {
-        /// The packet is seen from its Ethernet header on, whatever [`PacketCtx::link_header`] says.
-        link: bool,
-    },
+    Skb(Seen),
+}
+
+/// From where on a program sees a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Seen {
+    /// From its Ethernet header on.
+    Link,
+    /// From its network header on.
+    Network,
+    /// As [`PacketCtx::link_header`] says.
+    AsSaid,
+    /// There are no headers: it is the payload of a stream.
+    Payload,
 }
 
 impl PacketKind {
@@ -81,8 +91,17 @@ impl PacketKind {
     pub(crate) fn of(prog_type: ProgType) -> Option<PacketKind> {
         match prog_type {
             ProgType::Xdp => Some(PacketKind::Xdp),
-            ProgType::SchedCls | ProgType::SchedAct => Some(PacketKind::Skb { link: true }),
-            ProgType::SocketFilter => Some(PacketKind::Skb { link: false }),
+            ProgType::SchedCls | ProgType::SchedAct | ProgType::FlowDissector => {
+                Some(PacketKind::Skb(Seen::Link))
+            }
+            ProgType::SocketFilter => Some(PacketKind::Skb(Seen::AsSaid)),
+            // Cgroups and tunnels see it when the link layer has taken its header off.
+            ProgType::CgroupSkb
+            | ProgType::LwtIn
+            | ProgType::LwtOut
+            | ProgType::LwtXmit
+            | ProgType::LwtSeg6local => Some(PacketKind::Skb(Seen::Network)),
+            ProgType::SkSkb => Some(PacketKind::Skb(Seen::Payload)),
             _ => None,
         }
     }
@@ -136,7 +155,7 @@ impl Frame {
         room: &mut Option<Room>,
     ) -> Result<Frame, FrameError> {
         let len = packet.data.len() as u64;
-        if len < ETH_HLEN {
+        if len < ETH_HLEN && kind != PacketKind::Skb(Seen::Payload) {
             let text =
                 format!("a packet has at least an Ethernet header of {ETH_HLEN} bytes, this one has {len}");
             return Err(FrameError::BadInput(text));
@@ -148,7 +167,7 @@ impl Frame {
         }
         let size = match kind {
             PacketKind::Xdp => xdp::frame_size(len),
-            PacketKind::Skb { .. } => skb::frame_size(len),
+            PacketKind::Skb(_) => skb::frame_size(len),
         };
         if let Some(old) = room.take_if(|it| it.size < size) {
             memory.free(old.start);
@@ -174,10 +193,11 @@ impl Frame {
     ) -> Frame {
         let headroom = match kind {
             PacketKind::Xdp => xdp::HEADROOM,
-            PacketKind::Skb { .. } => skb::HEADROOM,
+            PacketKind::Skb(_) => skb::HEADROOM,
         };
         let pulled = match kind {
-            PacketKind::Skb { link: false } if !packet.link_header => ETH_HLEN,
+            PacketKind::Skb(Seen::AsSaid) if !packet.link_header => ETH_HLEN,
+            PacketKind::Skb(Seen::Network) => ETH_HLEN,
             _ => 0,
         };
         let mac = hard.start + headroom;
@@ -190,7 +210,7 @@ impl Frame {
             data: mac + pulled,
             data_end: mac + packet.data.len() as u64,
             mac,
-            network: mac + ETH_HLEN,
+            network: if kind == PacketKind::Skb(Seen::Payload) { mac } else { mac + ETH_HLEN },
             encapsulated: false,
         };
         // All of it lies between the hard limits.
@@ -200,7 +220,7 @@ impl Frame {
         frame.expose(memory);
         match kind {
             PacketKind::Xdp => xdp::fill(memory, &frame, packet),
-            PacketKind::Skb { .. } => skb::fill(memory, &frame, packet),
+            PacketKind::Skb(_) => skb::fill(memory, &frame, packet),
         }
         frame
     }
@@ -252,7 +272,7 @@ impl Frame {
         self.expose(memory);
         match self.kind {
             PacketKind::Xdp => xdp::show(memory, self),
-            PacketKind::Skb { .. } => skb::show(memory, self),
+            PacketKind::Skb(_) => skb::show(memory, self),
         }
     }
 

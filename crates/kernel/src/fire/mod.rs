@@ -4,18 +4,22 @@
 //! arguments), ... Names and types of arguments come from the types of the simulated kernel. What is not given is
 //! zero; a name that does not exist is an error that lists those that do.
 
+mod fields;
 mod given;
+mod iter;
 mod keep;
 mod place;
 mod probe;
 mod proto;
 mod record;
 mod regs;
+mod sample;
 mod seq;
 mod setup;
 mod syscall;
 mod target;
 mod traced;
+mod usdt;
 
 pub(crate) use keep::Keep;
 pub(crate) use record::Format;
@@ -24,6 +28,7 @@ pub(crate) use seq::Seq;
 pub(crate) use setup::{Setup, Traced};
 pub use target::Target;
 
+use crate::context::PacketKind;
 use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::prog::ProgInfo;
@@ -31,8 +36,9 @@ use crate::report::RunError;
 use crate::run::{Ran, Run};
 use crate::world::Args;
 use given::Given;
-use skep_abi::ProgType;
+use skep_abi::{AttachType, ProgType};
 use skep_btf::{Btf, TypeId};
+use skep_maps::ObjRef;
 use std::sync::Arc;
 
 /// How to fire a program.
@@ -70,7 +76,10 @@ type Refusal = String;
 /// What a family needs to make a context.
 struct Firing<'k, 'a> {
     kernel: &'k mut Kernel,
+    id: ObjRef,
     info: Arc<ProgInfo>,
+    /// What the test calls the attachment.
+    cookie: u64,
     target: &'a Target,
     args: Given,
     arch: Arch,
@@ -85,14 +94,17 @@ impl Kernel {
     /// # Errors
     /// As [`Kernel::run`]; and arguments that the target does not have, or values that do not fit them.
     pub fn fire(&mut self, fd: Fd, fire: Fire<'_, '_>) -> Result<Ran, RunError> {
-        let id = self.core.prog_of(fd);
-        let info = id.ok().and_then(|id| self.core.objects.prog(id)).map(|it| it.info.clone());
-        let Some(info) = info else {
+        let id = self.core.prog_of(fd).ok();
+        let info = id.and_then(|id| self.core.objects.prog(id)).map(|it| it.info.clone());
+        let (Some(id), Some(info)) = (id, info) else {
             return Err(RunError::BadInput(format!("fd {fd} is no program")));
         };
         self.core.keep.next_firing(&self.memory, &mut self.core.user);
+        let mut run = fire.run;
         let mut firing = Firing {
+            id,
             info,
+            cookie: run.cookie,
             target: fire.target,
             args: Given::new(fire.args),
             arch: fire.arch,
@@ -100,8 +112,15 @@ impl Kernel {
             btf: self.core.btf.as_ref().map(|it| it.vmlinux.clone()),
             kernel: self,
         };
+        if let Target::Btf { attach: AttachType::TraceIter, name, .. } = fire.target {
+            return firing.iterate(fd, name, run);
+        }
         let setup = firing.setup().map_err(RunError::BadInput)?;
-        self.run_as(fd, fire.run, setup)
+        if setup.usdt {
+            // The cookie of the attachment is libbpf's then, and says which specification it is.
+            run.cookie = 0;
+        }
+        self.run_as(fd, run, setup)
     }
 }
 
@@ -117,9 +136,11 @@ impl Firing<'_, '_> {
             ProgType::RawTracepoint | ProgType::RawTracepointWritable | ProgType::Tracing | ProgType::Lsm => {
                 self.traced()
             }
-            other => {
-                Err(format!("firing {} programs is not emulated yet: run them with a context", other.name()))
-            }
+            ProgType::PerfEvent => self.sample(),
+            ProgType::Syscall => self.syscall_program(),
+            ProgType::StructOps | ProgType::Ext => self.traced(),
+            other if PacketKind::of(other).is_some() => self.packet(),
+            _ => self.fields_of_context(),
         }
     }
 }

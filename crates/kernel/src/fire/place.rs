@@ -12,7 +12,15 @@ pub(super) enum Side {
 }
 
 /// Structs that a string stands for, and the field that it goes to.
-const NAMED: &[(&str, &str)] = &[("filename", "name"), ("qstr", "name")];
+const NAMED: &[(&str, &str)] = &[
+    ("filename", "name"),
+    ("qstr", "name"),
+    ("dentry", "d_name.name"),
+    ("path", "dentry.d_name.name"),
+    ("file", "f_path.dentry.d_name.name"),
+    ("linux_binprm", "filename"),
+    ("task_struct", "comm"),
+];
 
 /// The longest list of values.
 const MAX_LIST: usize = 1 << 16;
@@ -99,8 +107,18 @@ impl Firing<'_, '_> {
         Ok(bytes)
     }
 
-    /// Makes what a pointer is to point to.
+    /// Makes what a pointer is to point to: a kernel object, if it is one of the kernel's types.
     fn make(&mut self, btf: &Btf, target: TypeId, value: &FieldValue, side: Side) -> Result<u64, Refusal> {
+        let of_kernel = self.btf.as_deref().is_some_and(|it| std::ptr::eq(it, btf));
+        if let (true, FieldValue::Fields(fields)) = (of_kernel, value) {
+            let called = describe(btf, target);
+            let mut scene = self.kernel.scene().map_err(|error| error.to_string())?;
+            let addr = scene.alloc(target, side == Side::User).map_err(|why| format!("{called}: {why}"))?;
+            for (path, value) in fields.iter() {
+                scene.set(addr, target, path, value).map_err(|why| format!("{called}: {why}"))?;
+            }
+            return Ok(addr);
+        }
         let bytes = self.bytes_of(btf, target, value, side)?;
         let name = struct_name(btf, target).unwrap_or("object").to_owned();
         self.put(&bytes, side, &name)

@@ -6,6 +6,7 @@ use super::regs::{Arch, Registers, register_args};
 use super::setup::Setup;
 use super::target::Target;
 use super::{Firing, Refusal};
+use crate::world::{Args, FieldValue};
 
 /// What probing a function adds to the instruction pointer: the breakpoint, on x86 (`kprobe_ftrace_handler`).
 const BREAKPOINT: u64 = 1;
@@ -18,6 +19,20 @@ impl Firing<'_, '_> {
     pub(super) fn probe(&mut self) -> Result<Setup, Refusal> {
         let target = self.target;
         match target {
+            Target::Usdt { .. } => self.usdt(),
+            Target::KprobeMulti { pattern, ret } => {
+                let func = self.matched(pattern)?;
+                let (proto, entry) = (self.function(&func), self.address(&func));
+                self.registers(proto, entry, 0, *ret, false)
+            }
+            Target::KprobeSession { pattern } => {
+                let func = self.matched(pattern)?;
+                let (proto, entry) = (self.function(&func), self.address(&func));
+                // What is given says which side it is.
+                let ret = self.args.has("ret");
+                let setup = self.registers(proto, entry, 0, ret, false)?;
+                Ok(Setup { session_return: ret, ..setup })
+            }
             Target::Syscall { name, ret } => self.syscall_probe(name, *ret),
             Target::Kprobe { func, offset: 0, ret: false } if self.handled(func).is_some() => {
                 let name = self.handled(func).map_or(func.as_str(), |it| it.name);
@@ -140,24 +155,89 @@ impl Firing<'_, '_> {
             regs.set_sp(self.untyped(&value, Side::Kernel)?);
         }
         if let Some(value) = self.args.take("regs") {
-            let crate::world::FieldValue::Fields(fields) = value else {
+            let FieldValue::Fields(fields) = value else {
                 return Err("regs: write registers by name: { rdi: 1, r12: 2 }".to_owned());
             };
-            for (name, value) in fields.iter() {
-                let word = self.untyped(value, Side::Kernel).map_err(|why| format!("regs.{name}: {why}"))?;
-                if !regs.set(name, word) {
-                    return Err(format!(
-                        "there is no register {name:?}; there are {}",
-                        regs.names().join(", ")
-                    ));
-                }
+            self.set_registers(regs, &fields)?;
+        }
+        Ok(())
+    }
+
+    /// Sets registers by their names.
+    pub(super) fn set_registers(&mut self, regs: &mut Registers, fields: &Args) -> Result<(), Refusal> {
+        for (name, value) in fields.iter() {
+            let word = self.untyped(value, Side::Kernel).map_err(|why| format!("regs.{name}: {why}"))?;
+            if !regs.set(name, word) {
+                return Err(format!("there is no register {name:?}; there are {}", regs.names().join(", ")));
             }
         }
         Ok(())
     }
 
+    /// The function that a probe of many fires at: `func`, or the first by name that matches the pattern.
+    fn matched(&mut self, pattern: &str) -> Result<String, Refusal> {
+        if let Some(func) = self.args.take("func") {
+            return match func {
+                FieldValue::Str(func) if matches(pattern, &func) => Ok(func),
+                FieldValue::Str(func) => Err(format!("{func} does not match {pattern:?}")),
+                _ => Err("func: the name of a function".to_owned()),
+            };
+        }
+        let Some(btf) = self.btf.clone() else { return Ok(pattern.to_owned()) };
+        let functions = btf.types().filter(|(_, ty)| ty.kind() == skep_btf::Kind::Func);
+        let first = functions.map(|(_, ty)| btf.str(ty.name)).filter(|name| matches(pattern, name)).min();
+        Ok(first.unwrap_or(pattern).to_owned())
+    }
+
     /// Where a function of the kernel is. It is no memory that can be read.
     pub(super) fn address(&mut self, func: &str) -> u64 {
         self.kernel.core.symbols.address(func)
+    }
+}
+
+/// Whether a name matches a pattern as libbpf has them (`glob_match`): `*` is any text, `?` any character.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+    let (mut p, mut n) = (0, 0);
+    // Where to go on after the last star, if what follows it does not match.
+    let mut retry = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => match retry {
+                Some((star, at)) => {
+                    retry = Some((star, at + 1));
+                    (p, n) = (star + 1, at + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_match_as_in_libbpf() {
+        for (pattern, name, expected) in [
+            ("tcp_*", "tcp_sendmsg", true),
+            ("tcp_*", "udp_sendmsg", false),
+            ("*send*", "tcp_sendmsg", true),
+            ("*msg?", "tcp_sendmsg", false),
+            ("tcp_sendms?", "tcp_sendmsg", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::seq::Seq;
 use crate::context::Context;
+use crate::invocation::Probed;
 
 /// A context, and what the kernel knows beside it.
 #[derive(Debug, Default)]
@@ -11,6 +12,12 @@ pub(crate) struct Setup {
     /// Where the probed function starts, if the registers say something else.
     pub(crate) entry: Option<u64>,
     pub(crate) seq: Option<Seq>,
+    /// What was interrupted, where no registers are the context.
+    pub(crate) probed: Option<Probed>,
+    /// Bytes of a context that the program may not write.
+    pub(crate) read_only: bool,
+    /// The arguments' places are in the program's maps.
+    pub(crate) usdt: bool,
     /// The return of a function on whose entry the program is attached too.
     pub(crate) session_return: bool,
 }

@@ -14,7 +14,7 @@ const FROM_NETWORK: u32 = 1;
 /// The packet of a `struct __sk_buff`.
 pub(super) fn frame(env: &Env<'_, '_>) -> Result<Frame, Stop> {
     let frame = env.frame(0)?;
-    let is_skb = matches!(frame.kind, PacketKind::Skb { .. });
+    let is_skb = matches!(frame.kind, PacketKind::Skb(_));
     if is_skb { Ok(frame) } else { Err(env.bad_arg(0, "is no struct __sk_buff")) }
 }
 

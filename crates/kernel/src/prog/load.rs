@@ -35,6 +35,7 @@ impl Kernel {
     /// Loads a program, whose name, lines and functions are taken out of `load`.
     fn load(&mut self, load: &mut ProgLoad) -> Result<Fd, LoadError> {
         let attach = check::front(load)?;
+        let attached = super::attach::check(load, self.core.btf.as_ref())?;
         let core = &self.core;
         let resolved = resolve::resolve(load, &core.files, &core.objects, &core.cx(&self.memory))?;
         let verdict = self.verify(load, attach, &resolved)?;
@@ -53,7 +54,12 @@ impl Kernel {
         // The tag is how traps and helpers know the program again.
         let tag = u64::from(self.core.objects.next_id().0);
         self.adopt(Prog {
-            info: Arc::new(ProgInfo { typed_pointers, ..info(load, attach, verdict, &resolved.insns) }),
+            info: Arc::new(ProgInfo {
+                typed_pointers,
+                attach_name: attached.name,
+                attach_void: attached.void,
+                ..info(load, attach, verdict, &resolved.insns)
+            }),
             program: Arc::new(program.with_tag(tag)),
             maps: resolved.maps.iter().map(|it| it.0).collect(),
             text_base,
@@ -124,6 +130,8 @@ fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::I
         expected_attach_type: attach,
         gpl_compatible: check::is_gpl_compatible(&load.license),
         typed_pointers: false,
+        attach_name: None,
+        attach_void: false,
         xdp_has_frags: load.flags & BPF_F_XDP_HAS_FRAGS != 0,
         sleepable: load.flags & BPF_F_SLEEPABLE != 0,
         warnings: warnings(insns, &load.poisoned),

@@ -1,5 +1,6 @@
 //! Programs: loading them, and what the kernel keeps of them.
 
+mod attach;
 mod check;
 mod lines;
 mod load;
@@ -100,6 +101,10 @@ pub struct ProgInfo {
     pub sleepable: bool,
     /// It may hold pointers to kernel structs, through which a load of a bad address gives 0.
     pub typed_pointers: bool,
+    /// What it is attached to, as the kernel's types call it: `bpf_lsm_file_open`; of a struct_ops program the member.
+    pub attach_name: Option<String>,
+    /// What it is attached to returns nothing.
+    pub attach_void: bool,
     /// Which line of C each instruction was made from, by ascending slot.
     pub lines: Vec<LineInfo>,
     /// Where functions begin, by ascending slot.

@@ -47,6 +47,4 @@ pub use net::SocketSpec;
 pub use object::ObjectMut;
 pub use value::{Args, FieldValue};
 
-#[expect(unused_imports, reason = "firing programs is to use it")]
-pub(crate) use scene::Scene;
 pub(crate) use scene::World;

@@ -3,7 +3,7 @@
 use crate::support::{asm, kernel_with};
 use expect_test::{Expect, expect};
 use skep_abi::{AttachType, ProgType};
-use skep_btf::{Array, Btf, BtfBuilder, Def, IntEncoding, Linkage, TypeId, TypeTag};
+use skep_btf::{Array, Btf, BtfBuilder, Def, FuncProto, IntEncoding, Kind, Linkage, TypeId, TypeTag};
 use skep_kernel::{Arch, Args, Config, Fire, Kernel, ProgLoad, Ran, RunError, Target, TargetBtf, args};
 use std::sync::Arc;
 
@@ -38,6 +38,11 @@ fn types() -> TargetBtf {
     func("bpf_lsm_file_open", int, &[("file", void_ptr)]);
     func("__traceiter_sys_enter", int, &[("__data", void_ptr), ("regs", regs), ("id", long)]);
     func("__traceiter_sched_switch", int, &[("__data", void_ptr), ("preempt", int), ("prev_pid", u32)]);
+    let proto = b.add("", Def::FuncProto(FuncProto { ret: TypeId::VOID, params: Box::new([]) }));
+    let pointer = b.add("", Def::Ptr(proto));
+    for event in ["sys_enter", "sched_switch"] {
+        b.add(&format!("btf_trace_{event}"), Def::Typedef(pointer));
+    }
     let entry = b.structure("trace_entry", 8, &[("type", u16, 0), ("pid", int, 32)]);
     b.structure(
         "trace_event_raw_sched_process_template",
@@ -66,9 +71,15 @@ fn fire_as(
     arch: Arch,
 ) -> Result<Ran, RunError> {
     let mut load = ProgLoad::new("test", of, asm("r0 = 0\nexit"));
-    if let Target::Btf { attach, .. } = target {
+    if let Target::Btf { attach, name, .. } = target {
         load.expected_attach_type = attach.to_u32();
-        load.attach_btf_id = 1;
+        let (prefix, kind) = match attach {
+            AttachType::TraceRawTp => ("btf_trace_", Kind::Typedef),
+            AttachType::LsmMac => ("bpf_lsm_", Kind::Func),
+            _ => ("", Kind::Func),
+        };
+        let types = &kernel.btf().expect("types").vmlinux;
+        load.attach_btf_id = types.find(kind, &format!("{prefix}{name}")).expect("a type").0;
     }
     let fd = kernel.prog_load(load).expect("a program");
     kernel.fire(fd, Fire { arch, ..Fire::new(target, args) })
@@ -185,7 +196,12 @@ fn what_does_not_exist_or_fit_is_refused_with_what_there_is() {
     );
     check(args! { dfd: 1u64 << 32 }, expect!["bad input: dfd: 4294967296 does not fit into 4 bytes (int)"]);
     check(args! { dfd: "x" }, expect!["bad input: dfd: a string is no value of type int"]);
-    check(args! { name: { nam: 1 } }, expect!["bad input: name: struct filename: there is no member `nam`"]);
+    check(
+        args! { name: { nam: 1 } },
+        expect![
+            "bad input: name: struct filename: there is no `nam`: struct filename has no such member; did you mean `name`?"
+        ],
+    );
     check(
         args! { regs: { r99: 1 } },
         expect![

@@ -3,6 +3,7 @@
 mod bad_loads;
 mod c_types;
 mod fire;
+mod fire_types;
 mod load;
 mod maps_and_fds;
 mod memory_limit;

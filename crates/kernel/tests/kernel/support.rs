@@ -86,3 +86,8 @@ pub(crate) fn set_value(kernel: &mut Kernel, map: Fd, value: &[u8]) {
 pub(crate) fn word(value: i32) -> [u8; 4] {
     value.to_le_bytes()
 }
+
+/// A map with a name.
+pub(crate) fn map_named(kernel: &mut Kernel, name: &str, spec: MapSpec) -> Fd {
+    kernel.map_create(&spec.with_name(name)).expect("a map")
+}
