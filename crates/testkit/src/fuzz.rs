@@ -6,6 +6,7 @@
 
 mod btf;
 mod capture;
+mod core;
 mod corpus;
 mod input;
 mod insns;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 pub use btf::btf;
 pub use capture::capture;
+pub use core::core;
 pub use input::Input;
 pub use insns::insns;
 pub use kernel::kernel;
@@ -38,6 +40,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "btf", body: btf },
     Target { name: "capture", body: capture },
+    Target { name: "core", body: core },
     Target { name: "insns", body: insns },
     Target { name: "kernel", body: kernel },
     Target { name: "maps", body: maps },

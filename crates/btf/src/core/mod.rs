@@ -33,7 +33,7 @@
 //! ```
 //!
 //! Nothing of the records or types is trusted: access strings have at most 64 indices, types are followed as deep as
-//! libbpf follows them, and an object's relocations together may look at 32 million members.
+//! libbpf follows them, and an object's relocations together may look at 16 million members.
 
 mod compat;
 mod error;

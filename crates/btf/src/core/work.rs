@@ -3,9 +3,9 @@
 use super::Failure;
 
 /// Members, parameters and enumerators that may be looked at for all relocations of an object. Anonymous structures
-/// and prototypes may contain each other so that there are 2^64 ways through them; the largest objects of the field
-/// need a hundredth of this.
-const STEPS: u32 = 1 << 25;
+/// and prototypes may contain each other so that there are 2^64 ways through them; twenty
+/// thousand relocations of the kernel's largest structures need half of this.
+const STEPS: u32 = 1 << 24;
 
 /// Steps that are left.
 #[derive(Clone, Debug)]
