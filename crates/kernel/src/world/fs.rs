@@ -2,10 +2,12 @@
 
 use super::error::Problem;
 use super::named::{Init, Row};
-use super::scene::Scene;
+use super::route;
+use super::scene::{Scene, Spot};
 use super::types;
 use super::value::FieldValue;
 use Init::{In, Int, Of};
+use skep_btf::TypeId;
 
 /// The first inode number that files get (`EXT4_GOOD_OLD_FIRST_INO`, one more).
 const FIRST_INO: u64 = 12;
@@ -65,6 +67,10 @@ impl Scene<'_> {
         let dentry = self.alloc(id, false)?;
         self.set_if(dentry, "dentry", "d_parent", FieldValue::Addr(parent))?;
         self.set_if(dentry, "dentry", "d_name.len", name.len())?;
+        // It is in the hash table of entries; one that is not was deleted.
+        if let Some(hash) = self.spot_if(parent, "dentry", "d_hash")? {
+            self.set_if(dentry, "dentry", "d_hash.pprev", FieldValue::Addr(hash))?;
+        }
         self.name_dentry(dentry, name)?;
         if let Some(sb) = self.named("root_sb")? {
             self.set_if(dentry, "dentry", "d_sb", FieldValue::Addr(sb))?;
@@ -115,6 +121,43 @@ impl Scene<'_> {
             self.set_if(file, "file", "f_cred", FieldValue::Addr(cred))?;
         }
         Ok(Some(file))
+    }
+
+    /// What a pointer to a struct points to that text stands for: a `file`, `dentry` or `path` is that of a path, a
+    /// `filename` has it. `None`: text is none of this type.
+    pub(crate) fn by_path(&mut self, target: TypeId, text: &str) -> Result<Option<u64>, Problem> {
+        match self.btf.name(self.btf.resolve(target)) {
+            "file" => self.file(text),
+            "dentry" => self.dentry(text),
+            "path" | "filename" | "qstr" => {
+                let addr = self.alloc(target, false)?;
+                let spot = Spot { addr, field: route::whole(&self.btf, target)? };
+                Ok(self.text_fields(spot, text)?.then_some(addr))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Sets a struct that text stands for: the `path` of a file, a `qstr`, a `filename`. False: it is none of these.
+    pub(crate) fn text_fields(&mut self, spot: Spot, text: &str) -> Result<bool, Problem> {
+        match self.btf.name(self.btf.resolve(spot.field.type_id)) {
+            "path" => {
+                self.fill(spot.addr, "path", &[("mnt", In("root_mount", "mnt"))])?;
+                if let Some(dentry) = self.dentry(text)? {
+                    self.set_if(spot.addr, "path", "dentry", FieldValue::Addr(dentry))?;
+                }
+            }
+            "qstr" => {
+                self.set_if(spot.addr, "qstr", "name", text)?;
+                self.set_if(spot.addr, "qstr", "len", text.len())?;
+            }
+            "filename" => {
+                self.set_if(spot.addr, "filename", "name", text)?;
+                self.set_if(spot.addr, "filename", "refcnt", 1)?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// The table of a process's files, with its terminal as the first three.

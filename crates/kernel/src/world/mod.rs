@@ -20,6 +20,8 @@
 //!   many as were set.
 //! - An array that a pointer points to has 64 elements of up to eight bytes, else 8 of any size, or as many as are asked
 //!   for; it moves when that is more than it has.
+//! - Text that goes to a `struct file *`, `dentry *`, `path` or `filename *` is a path from the root: the file is made with
+//!   its directory entries, inode and mount.
 //! - Strings and bytes that a pointer points to are fresh each time. They are in user memory if the pointer is declared
 //!   `__user` (only BTF of kernels that clang built says so) or is in user memory itself.
 

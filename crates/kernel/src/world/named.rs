@@ -240,6 +240,7 @@ const NAMED: &[Named] = &[
             ("d_parent", In("", "")),
             ("d_name.len", Int(1)),
             ("d_name.name", Str("/")),
+            ("d_hash.pprev", In("", "d_hash")),
             ("d_inode", Of("root_inode")),
             ("d_sb", Of("root_sb")),
         ],

@@ -114,6 +114,7 @@ impl Scene<'_> {
                 self.fields(spot.addr, id, fields, how)
             }
             (Some(Def::Struct(_) | Def::Union(_)), FieldValue::Bytes(bytes)) => self.raw(spot, bytes),
+            (Some(Def::Struct(_)), FieldValue::Str(text)) if self.text_fields(spot, text)? => Ok(()),
             (Some(Def::Struct(c) | Def::Union(c)), value) => match (&c.members[..], value) {
                 // kuid_t, atomic_t, possible_net_t: one thing in a wrapping.
                 ([_], FieldValue::Int(_) | FieldValue::Addr(_) | FieldValue::Str(_)) => {
@@ -238,10 +239,13 @@ impl Scene<'_> {
                 fits.ok_or_else(|| takes("an address of 64 bits"))
             }
             FieldValue::Str(text) if self.is_bytes(target) => self.put("string", &terminated(text), user),
-            FieldValue::Str(_) => Err(takes(format!(
-                "an address or fields, not text: it points to {}",
-                types::called(&self.btf, target)
-            ))),
+            FieldValue::Str(text) => match self.by_path(target, text)? {
+                Some(addr) => Ok(addr),
+                None => Err(takes(format!(
+                    "an address or fields, not text: it points to {}",
+                    types::called(&self.btf, target)
+                ))),
+            },
             FieldValue::Bytes(bytes) => self.put("bytes", bytes, user),
             FieldValue::List(values) => self.list(target, values, user, how),
             FieldValue::Fields(fields) => {

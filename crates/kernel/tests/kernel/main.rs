@@ -8,6 +8,7 @@ mod load;
 mod maps_and_fds;
 mod memory_limit;
 mod objects;
+mod objects_prop;
 mod packets;
 mod perf_model;
 mod perf_output;

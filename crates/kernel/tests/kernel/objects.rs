@@ -42,7 +42,7 @@ const TYPES: &str = "
     struct tcp_sock { struct { struct { struct sock sk; u16 sport; } icsk_inet; } inet_conn; int snd_cwnd; };
 ";
 
-fn types() -> TargetBtf {
+pub(crate) fn types() -> TargetBtf {
     static TYPES_OF_TESTS: OnceLock<TargetBtf> = OnceLock::new();
     TYPES_OF_TESTS.get_or_init(|| TargetBtf::new("test", Arc::new(c_types(TYPES)))).clone()
 }
@@ -354,5 +354,82 @@ fn programs_read_and_do_not_write() -> Result<(), ObjectError> {
         load(&mut kernel, ProgType::RawTracepoint, &format!("r1 = {end:#x} ll\nr0 = *(u64 *)(r1 + 0)\nexit"));
     let fault = kernel.run(prog, Run::new(Context::None)).expect_err("a fault").to_string();
     expect![[r#"program fault: load of 8 bytes at 0xfffffffff00100b8: 8 bytes past the end of kernel object "task" (176 bytes)"#]].assert_eq(fault.lines().next().unwrap_or_default());
+    Ok(())
+}
+
+#[test]
+fn lists_are_linked_and_walked() -> Result<(), ObjectError> {
+    let mut kernel = kernel();
+    let children: Vec<u64> = (0..3)
+        .map(|pid| Ok(kernel.object("task")?.set("pid", 100 + pid)?.addr()))
+        .collect::<Result<_, ObjectError>>()?;
+    let mut parent = kernel.object("task")?.list("children", "task.sibling", children.clone())?;
+    assert_eq!(parent.list_of("children", "task.sibling")?, children);
+    let addr = parent.addr();
+    // container_of(parent->children.next->next, struct task, sibling)->pid, and back from the last to the head.
+    let program = format!(
+        "r6 = {addr:#x} ll
+         r6 = *(u64 *)(r6 + 24)
+         r6 = *(u64 *)(r6 + 0)
+         r0 = *(u32 *)(r6 - 36)
+         r6 = *(u64 *)(r6 + 0)
+         r6 = *(u64 *)(r6 + 0)
+         r6 -= 24
+         r1 = {addr:#x} ll
+         if r6 == r1 goto +1
+         r0 = 0
+         exit"
+    );
+    let prog = load(&mut kernel, ProgType::RawTracepoint, &program);
+    assert_eq!(kernel.run(prog, Run::new(Context::None)).expect("a result").r0, 101);
+    let empty = kernel.object("task")?.list("children", "task.sibling", [])?;
+    let addr = empty.addr();
+    assert_eq!(kernel.object_at(addr, "task")?.get_u64("children.next")?, addr + 24);
+    assert_eq!(kernel.object("task")?.list_of("children", "task.sibling")?, [0u64; 0]);
+    error(
+        kernel.object("task")?.list("pid", "task.sibling", []),
+        expect!["struct task.pid: `pid` is int, not the head of a list"],
+    );
+    error(
+        kernel.object("task")?.list("children", "task.sibing", []),
+        expect![
+            "struct task.children: there is no `sibing`: struct task has no such member; did you mean `sibling`?"
+        ],
+    );
+    error(
+        kernel.object("task")?.list("children", "sibling", []),
+        expect![
+            "struct task.children: a path is `name.name[index]<type>.name`; this one is not from byte 7 on"
+        ],
+    );
+    let ring = kernel.object("task")?.set("children.next", FieldValue::Addr(children[0] + 40))?.addr();
+    let broken =
+        kernel.object_at(ring, "task")?.list_of("children", "task.sibling").expect_err("no way back");
+    expect!["struct task.children: the links of this list do not come back to its head"]
+        .assert_eq(&broken.to_string());
+    Ok(())
+}
+
+#[test]
+fn hash_lists_are_linked_as_the_kernel_links_them() -> Result<(), ObjectError> {
+    let types = "
+        struct hlist_node { struct hlist_node *next; struct hlist_node **pprev; };
+        struct hlist_head { struct hlist_node *first; };
+        struct llist_node { struct llist_node *next; };
+        struct llist_head { struct llist_node *first; };
+        struct item { u64 key; struct hlist_node link; struct llist_node one; };
+        struct table { struct hlist_head heads[2]; struct llist_head queue; };
+    ";
+    let target = TargetBtf::new("test", Arc::new(c_types(types)));
+    let mut kernel = Kernel::new(Config { btf: Some(target), ..Config::default() }).expect("address space");
+    let items = [kernel.object("item")?.addr(), kernel.object("item")?.addr()];
+    let mut table =
+        kernel.object("table")?.list("heads[1]", "item.link", items)?.list("queue", "item.one", items)?;
+    assert_eq!(table.list_of("heads[1]", "item.link")?, items);
+    assert_eq!(table.list_of("queue", "item.one")?, items);
+    assert_eq!(table.list_of("heads[0]", "item.link")?, [0u64; 0]);
+    let head = table.addr() + 8;
+    let mut pprev = |item: u64| kernel.object_at(item, "item")?.get_u64("link.pprev");
+    assert_eq!((pprev(items[0])?, pprev(items[1])?), (head, items[0] + 8));
     Ok(())
 }
