@@ -240,7 +240,7 @@ fn the_limit_on_memory_is_an_error() {
 
 #[test]
 fn types_that_lie_about_their_size_are_errors() {
-    let btf = c_types("struct huge { u64 a[100000000]; }; struct some { struct huge *huge; u64 tail[]; };");
+    let btf = c_types("struct huge { u64 a[50000000]; }; struct some { struct huge *huge; u64 tail[]; };");
     let mut kernel = kernel(TargetBtf::new("test", Arc::new(btf)));
     let error = kernel.object("huge").expect_err("too large");
     assert_eq!(error.class(), skep_kernel::Class::HostLimit, "{error}");
