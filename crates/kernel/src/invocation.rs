@@ -1,6 +1,7 @@
 //! What is running: the state that lives as long as one invocation of a program.
 
 use crate::context::{Area, Frame};
+use crate::effects::Effects;
 use crate::fire::{Seq, Traced};
 use crate::notes::BadLoads;
 use skep_abi::ProgType;
@@ -45,6 +46,8 @@ pub(crate) struct Invocation {
     pub(crate) cookie: u64,
     /// Where the packet is to go.
     pub(crate) redirect: Option<Redirect>,
+    /// What it did to the machine.
+    pub(crate) effects: Effects,
     /// Loads through bad kernel addresses.
     pub(crate) bad_loads: Option<BadLoads>,
     /// The `bpf_spin_lock` that is held.

@@ -155,9 +155,7 @@ impl Kernel {
     /// # Errors
     /// `EBADF`: it is not open.
     pub fn close(&mut self, fd: Fd) -> Result<(), Errno> {
-        let id = self.core.files.close(fd)?;
-        self.core.close_map(id);
-        self.core.objects.release(id);
+        self.core.close_fd(fd)?;
         self.core.sweep(&self.memory);
         Ok(())
     }
@@ -198,6 +196,14 @@ impl Kernel {
 }
 
 impl Core {
+    /// Closes an fd; what it stood for is not swept away yet.
+    pub(crate) fn close_fd(&mut self, fd: Fd) -> Result<(), Errno> {
+        let id = self.files.close(fd)?;
+        self.close_map(id);
+        self.objects.release(id);
+        Ok(())
+    }
+
     /// What closing an fd of a map does beside dropping a reference (`bpf_map_release`, `bpf_map_put_uref`).
     fn close_map(&mut self, id: skep_maps::ObjRef) {
         let Some(object) = self.objects.map_mut(id) else { return };

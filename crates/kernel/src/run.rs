@@ -3,6 +3,7 @@
 use crate::context::{
     Area, Context, ETH_HLEN, Frame, FrameError, PacketCtx, PacketKind, StructCtx, data_fields,
 };
+use crate::effects::Effects;
 use crate::files::Fd;
 use crate::fire::Setup;
 use crate::invocation::{Invocation, Probed, Redirect};
@@ -75,6 +76,8 @@ pub struct Ran {
     pub redirect: Option<Redirect>,
     /// What an iterator wrote into its file.
     pub output: Option<Vec<u8>>,
+    /// What it did to the machine around it: signals, a return value overridden; of several runs, all of it.
+    pub effects: Effects,
     /// What did not stop the program and its author should know; of several runs, all of it.
     pub notes: Vec<Note>,
 }
@@ -246,6 +249,7 @@ impl Kernel {
             ctx_out: now.ctx.bytes(&self.memory),
             redirect: now.redirect,
             output: now.seq.as_ref().map(|it| it.bytes.clone()),
+            effects: now.effects.clone(),
             notes: self.core.notes(),
         }
     }

@@ -2,12 +2,14 @@
 
 use crate::config::{Clock, Config, Task};
 use crate::context::Room;
+use crate::effects::Measured;
 use crate::files::{Fd, Files};
 use crate::fire::{Format, Keep};
 use crate::invocation::Invocation;
 use crate::object::{Object, Objects};
 use crate::prog::TextMap;
 use crate::rng::{Rng, mix};
+use crate::stacks::Stacks;
 use crate::symbols::Symbols;
 use crate::trace::TraceLog;
 use crate::types::TargetBtf;
@@ -56,6 +58,12 @@ pub(crate) struct Core {
     pub(crate) keep: Keep,
     /// Where packets are put.
     pub(crate) room: Option<Room>,
+    /// The registers that tasks came into the kernel with, by `task_struct`.
+    pub(crate) task_regs: BTreeMap<u64, u64>,
+    /// Call stacks of tasks.
+    pub(crate) stacks: Stacks,
+    /// What the hardware says.
+    pub(crate) measured: Measured,
     /// What is running.
     pub(crate) now: Invocation,
 }
@@ -84,6 +92,9 @@ impl Core {
             iterations: 0,
             keep: Keep::default(),
             room: None,
+            task_regs: BTreeMap::new(),
+            stacks: Stacks::default(),
+            measured: Measured::default(),
             now: Invocation::default(),
         }
     }

@@ -34,8 +34,12 @@ impl Symbols {
         addr
     }
 
+    /// Whether a function was named before.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// The function that an address is in, and how far.
-    #[allow(dead_code, reason = "for what prints symbols")]
     pub(crate) fn at(&self, addr: u64) -> Option<(&str, u64)> {
         let offset = addr.checked_sub(SYMBOLS_BASE)?;
         self.names.get((offset / STRIDE) as usize).map(|name| (&**name, offset % STRIDE))

@@ -159,6 +159,12 @@ impl<'c> Env<'_, 'c> {
         self.memory().write(addr, bytes).map_err(|fault| self.bad_access(index, fault))
     }
 
+    /// The address of the current `task_struct`, on a machine that has such.
+    pub(super) fn current_task(&mut self) -> Option<u64> {
+        let (memory, cpu) = (self.memory(), self.core.now.cpu);
+        self.core.current_task(memory, cpu).ok()
+    }
+
     /// The map that an argument points to.
     pub(super) fn map_ref(&self, index: usize) -> Result<ObjRef, Stop> {
         let id = from_handle(self.arg(index)).filter(|id| self.core.objects.map(*id).is_some());

@@ -3,22 +3,29 @@
 //! To add a helper: write a function of type [`Func`] into its family's file, and a row into the table below. A helper
 //! that calls back has a second function, which goes on when the callback returned.
 
+mod cast;
 mod control;
 mod csum;
+mod current;
 mod dynptr;
 mod env;
 mod lock;
 mod map;
 mod misc;
 mod packet;
+mod path;
 mod perf;
 mod printk;
 mod probe;
+mod probed;
 mod ring;
+mod seq;
 mod show;
 mod skb;
 mod skb_resize;
+mod stack;
 mod strings;
+mod sys;
 mod task;
 mod time;
 mod xdp;
@@ -96,6 +103,30 @@ helpers! {
     get_current_pid_tgid => task::pid_tgid;
     get_current_uid_gid => task::uid_gid;
     get_current_comm => task::comm;
+    get_current_task => current::get_current_task;
+    get_current_task_btf => current::get_current_task;
+    task_pt_regs => current::task_pt_regs;
+    get_ns_current_pid_tgid => current::get_ns_current_pid_tgid;
+    copy_from_user_task => current::copy_from_user_task;
+    find_vma => current::find_vma, then found_vma;
+    d_path => path::d_path;
+    per_cpu_ptr => cast::per_cpu_ptr;
+    this_cpu_ptr => cast::this_cpu_ptr;
+    skc_to_tcp_sock => cast::to_tcp_sock;
+    skc_to_tcp6_sock => cast::to_tcp6_sock;
+    skc_to_tcp_timewait_sock => cast::to_tcp_timewait_sock;
+    skc_to_tcp_request_sock => cast::to_tcp_request_sock;
+    skc_to_udp6_sock => cast::to_udp6_sock;
+    skc_to_unix_sock => cast::to_unix_sock;
+    skc_to_mptcp_sock => cast::to_mptcp_sock;
+    sock_from_file => cast::sock_from_file;
+    bprm_opts_set => cast::bprm_opts_set;
+    ima_inode_hash => cast::ima_inode_hash;
+    ima_file_hash => cast::ima_file_hash;
+
+    btf_find_by_name_kind => sys::btf_find_by_name_kind;
+    kallsyms_lookup_name => sys::kallsyms_lookup_name;
+    sys_close => sys::close;
     get_current_cgroup_id => task::cgroup_id;
     get_current_ancestor_cgroup_id => task::ancestor_cgroup_id;
 
@@ -103,11 +134,31 @@ helpers! {
     trace_vprintk => printk::trace_vprintk;
     snprintf => printk::snprintf;
     snprintf_btf => show::snprintf_btf;
+    seq_write => seq::write;
+    seq_printf => seq::printf;
+    seq_printf_btf => seq::printf_btf;
 
     tail_call => control::tail_call;
     r#loop => control::loop_start, then loop_next;
 
     perf_event_output => perf::event_output;
+    perf_event_read => probed::event_read;
+    perf_event_read_value => probed::event_read_value;
+    perf_prog_read_value => probed::prog_read_value;
+    read_branch_records => probed::read_branch_records;
+    get_branch_snapshot => probed::get_branch_snapshot;
+    get_func_arg => probed::get_func_arg;
+    get_func_ret => probed::get_func_ret;
+    get_func_arg_cnt => probed::get_func_arg_cnt;
+    override_return => probed::override_return;
+    send_signal => probed::send_signal;
+    send_signal_thread => probed::send_signal_thread;
+    get_retval => probed::get_retval;
+    set_retval => probed::set_retval;
+
+    get_stackid => stack::get_stackid;
+    get_stack => stack::get_stack;
+    get_task_stack => stack::get_task_stack;
 
     ringbuf_reserve => ring::reserve;
     ringbuf_submit => ring::submit;

@@ -60,7 +60,7 @@ fn packet_bytes(env: &Env<'_, '_>, frame: &Frame, flags: u64) -> Result<Vec<u8>,
 }
 
 /// The event in a slot.
-fn event_at(env: &Env<'_, '_>, map: ObjRef, index: u64) -> Result<ObjRef, Errno> {
+pub(super) fn event_at(env: &Env<'_, '_>, map: ObjRef, index: u64) -> Result<ObjRef, Errno> {
     let object = env.core.objects.map(map).ok_or(Errno::ENOENT)?;
     if index >= u64::from(object.map.spec().max_entries) {
         return Err(Errno::E2BIG);

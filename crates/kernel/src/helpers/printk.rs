@@ -12,14 +12,14 @@ const PRINT_COST: u64 = 64;
 
 /// `bpf_trace_printk(fmt, fmt_size, arg1, arg2, arg3)`.
 pub(super) fn trace_printk(env: &mut Env<'_, '_>) -> Answer {
-    let format = format_of_size(env)?;
+    let format = format_of_size(env, 0)?;
     let args = [env.arg(2), env.arg(3), env.arg(4)];
     print_line(env, &format, &args)
 }
 
 /// `bpf_trace_vprintk(fmt, fmt_size, data, data_len)`.
 pub(super) fn trace_vprintk(env: &mut Env<'_, '_>) -> Answer {
-    let format = format_of_size(env)?;
+    let format = format_of_size(env, 0)?;
     let args = args(env, 2, 3)?;
     print_line(env, &format, &args)
 }
@@ -30,12 +30,7 @@ pub(super) fn snprintf(env: &mut Env<'_, '_>) -> Answer {
     env.check_write(0, if str == 0 { 0 } else { size })?;
     let args = args(env, 3, 4)?;
     let format = string(env, 2)?;
-    let mut text = Vec::new();
-    let mut out = Out::new(&mut text, size);
-    env.call.charge(PRINT_COST + format.len() as u64);
-    bprintf::print(&mut out, &format, &args, &Printing { core: env.core, memory: env.memory() })?;
-    let len = out.len();
-    env.call.charge(len as u64);
+    let (mut text, len) = formatted(env, &format, &args, size)?;
     if size > 0 && str != 0 {
         text.push(0);
         env.write(0, &text)?;
@@ -44,12 +39,7 @@ pub(super) fn snprintf(env: &mut Env<'_, '_>) -> Answer {
 }
 
 fn print_line(env: &mut Env<'_, '_>, format: &[u8], args: &[u64]) -> Answer {
-    let mut text = Vec::new();
-    let mut out = Out::new(&mut text, MAX_PRINTK);
-    env.call.charge(PRINT_COST + format.len() as u64);
-    bprintf::print(&mut out, format, args, &Printing { core: env.core, memory: env.memory() })?;
-    let len = out.len();
-    env.call.charge(len as u64);
+    let (mut text, len) = formatted(env, format, args, MAX_PRINTK)?;
     // The event's text is a C string: it ends at a NUL that `%c` printed.
     let end = text.iter().position(|it| *it == 0).unwrap_or(text.len());
     text.truncate(end);
@@ -64,13 +54,30 @@ fn print_line(env: &mut Env<'_, '_>, format: &[u8], args: &[u64]) -> Answer {
     ret(len as u64)
 }
 
-/// The format, up to its NUL.
+/// What a format and its arguments come to: as much as there is room for with a NUL, which is not in it, and the length of
+/// all of it.
+pub(super) fn formatted(
+    env: &mut Env<'_, '_>,
+    format: &[u8],
+    args: &[u64],
+    room: usize,
+) -> Result<(Vec<u8>, usize), Stop> {
+    let mut text = Vec::new();
+    let mut out = Out::new(&mut text, room);
+    env.call.charge(PRINT_COST + format.len() as u64);
+    bprintf::print(&mut out, format, args, &Printing { core: env.core, memory: env.memory() })?;
+    let len = out.len();
+    env.call.charge(len as u64);
+    Ok((text, len))
+}
+
+/// The format, up to its NUL; its size is the next argument.
 ///
 /// # Errors
 /// `EINVAL`: there is no NUL in the size given.
-fn format_of_size(env: &mut Env<'_, '_>) -> Result<Vec<u8>, Stop> {
-    let size = env.arg(1) as u32 as usize;
-    let bytes = env.read(0, size)?;
+pub(super) fn format_of_size(env: &mut Env<'_, '_>, index: usize) -> Result<Vec<u8>, Stop> {
+    let size = env.arg(index + 1) as u32 as usize;
+    let bytes = env.read(index, size)?;
     let end = bytes.iter().position(|it| *it == 0).ok_or(Errno::EINVAL)?;
     Ok(bytes[..end].to_vec())
 }
@@ -79,7 +86,7 @@ fn format_of_size(env: &mut Env<'_, '_>) -> Result<Vec<u8>, Stop> {
 ///
 /// # Errors
 /// `EINVAL`: not a multiple of eight, more than twelve, or none where there should be some.
-fn args(env: &mut Env<'_, '_>, data: usize, len: usize) -> Result<Vec<u64>, Stop> {
+pub(super) fn args(env: &mut Env<'_, '_>, data: usize, len: usize) -> Result<Vec<u64>, Stop> {
     let size = env.arg(len) as u32 as usize;
     if !size.is_multiple_of(8) || size > MAX_ARGS * 8 || (size > 0 && env.arg(data) == 0) {
         return Err(Errno::EINVAL.into());

@@ -24,23 +24,40 @@ struct Typed {
 pub(super) fn snprintf_btf(env: &mut Env<'_, '_>) -> Answer {
     let (size, flags) = (env.arg(1) as u32 as usize, env.arg(4));
     env.check_write(0, size)?;
-    let typed = typed(env, 2, flags)?;
+    let mut shown = shown(env, 2, flags, size)?;
+    if shown.touched && size > 0 {
+        shown.text.push(0);
+        env.write(0, &shown.text)?;
+    }
+    shown.status?;
+    ret(shown.len as u64)
+}
+
+/// Text, and what became of it.
+pub(super) struct Shown {
+    /// As much as there is room for, with a NUL that is not in it.
+    pub(super) text: Vec<u8>,
+    /// How long it would be.
+    pub(super) len: usize,
+    /// Anything was printed, if only nothing.
+    touched: bool,
+    pub(super) status: Result<(), Errno>,
+}
+
+/// Shows what the `struct btf_ptr` that an argument points to is about; its size is the next argument.
+pub(super) fn shown(env: &mut Env<'_, '_>, index: usize, flags: u64, room: usize) -> Result<Shown, Stop> {
+    let typed = typed(env, index, flags)?;
     let mut text = Vec::new();
     let mut buffer = Buffer {
         printing: Printing { core: env.core, memory: env.memory() },
         budget: env.call.budget_left() / STEP_COST,
-        out: Out::new(&mut text, size),
+        out: Out::new(&mut text, room),
         touched: false,
     };
     let (steps, status) = btf_show::show(&typed.btf, typed.id, typed.addr, flags, &mut buffer);
     let (len, touched) = (buffer.out.len(), buffer.touched);
     env.call.charge(STEP_COST * steps + len as u64);
-    if touched && size > 0 {
-        text.push(0);
-        env.write(0, &text)?;
-    }
-    status?;
-    ret(len as u64)
+    Ok(Shown { text, len, touched, status })
 }
 
 /// `bpf_btf_printf_prepare`.

@@ -3,6 +3,7 @@
 use super::attr::PerfEventAttr;
 use super::record::{self, Sender};
 use super::ring::{Buffer, Entry, PerfRing};
+use crate::effects::PerfValue;
 use skep_abi::Errno;
 use skep_memory::Memory;
 
@@ -17,6 +18,8 @@ pub(crate) struct PerfEvent {
     /// The thread it is bound to.
     pub(crate) pid: Option<u32>,
     pub(crate) enabled: bool,
+    /// What it counted.
+    pub(crate) value: PerfValue,
     buffer: Option<Buffer>,
 }
 
@@ -25,7 +28,22 @@ pub(crate) type SampleOf<'a> = [&'a [u8]; 2];
 
 impl PerfEvent {
     pub(crate) fn new(attr: PerfEventAttr, id: u64, cpu: Option<u32>, pid: Option<u32>) -> PerfEvent {
-        PerfEvent { attr, id, cpu, pid, enabled: !attr.disabled, buffer: None }
+        PerfEvent { attr, id, cpu, pid, enabled: !attr.disabled, value: PerfValue::default(), buffer: None }
+    }
+
+    /// What it counted, read where thread `pid` runs on `cpu` (`perf_event_read_local`, `kernel/events/core.c`).
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP`: children count, too. `EINVAL`: it counts another thread or on another CPU.
+    pub(crate) fn read_local(&self, cpu: u32, pid: u32) -> Result<PerfValue, Errno> {
+        if self.attr.inherit {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let here = match self.pid {
+            Some(task) => task == pid,
+            None => self.cpu == Some(cpu),
+        };
+        if here { Ok(self.value) } else { Err(Errno::EINVAL) }
     }
 
     /// Whether the event is running on `cpu` (`event->oncpu`), where thread `pid` runs.

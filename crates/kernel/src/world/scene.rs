@@ -60,6 +60,13 @@ pub(crate) struct World {
     user: u64,
 }
 
+impl World {
+    /// Where the objects of a type are that were made.
+    pub(crate) fn all_of(&self, id: TypeId) -> Vec<u64> {
+        self.made.iter().filter(|(_, made)| made.id == id && !made.array).map(|(addr, _)| *addr).collect()
+    }
+}
+
 /// An object that was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Made {

@@ -267,10 +267,10 @@ fn licenses() {
 fn what_is_not_emulated_is_a_warning() {
     let mut kernel = kernel();
     let insns =
-        asm("r0 = 0\nif r0 == 0 goto out\ncall 35\ncall 999\n.hex 85 20 00 00 07 00 00 00\nout:\nexit");
+        asm("r0 = 0\nif r0 == 0 goto out\ncall 77\ncall 999\n.hex 85 20 00 00 07 00 00 00\nout:\nexit");
     let prog = kernel.prog_load(raw_tp(insns)).unwrap();
     expect![[r#"
-        instruction 2: helper bpf_get_current_task (35) is not emulated
+        instruction 2: helper bpf_rc_repeat (77) is not emulated
         instruction 3: there is no helper 999
         instruction 4: the kernel function with BTF id 7 is not emulated"#]]
     .assert_eq(&kernel.prog_info(prog).unwrap().warnings.join("\n"));

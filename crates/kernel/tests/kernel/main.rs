@@ -2,6 +2,8 @@
 
 mod bad_loads;
 mod c_types;
+mod current_task;
+mod d_path;
 mod fire;
 mod fire_types;
 mod load;
@@ -22,6 +24,8 @@ mod replay_tracing;
 mod reports;
 mod rings;
 mod robust;
+mod stacks;
 mod support;
 mod tail_calls;
 mod tasks_and_time;
+mod types;
