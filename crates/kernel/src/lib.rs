@@ -49,6 +49,7 @@
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
 //! - `world`: kernel objects by type, and the world that programs look around in
 //! - `state`, `object`, `files`: the state of the machine
+//! - `vmlinux`: the types of a kernel that come with it, made of the header in `crates/kernel/vmlinux`
 //!
 //! Architecture invariants: nothing here reads the host's clock, randomness, environment or files; helpers reach
 //! simulated memory through checked accesses alone; no program and no caller can make any of this panic.
@@ -83,6 +84,7 @@ mod task_regs;
 mod trace;
 mod types;
 mod verdict;
+pub mod vmlinux;
 mod world;
 
 pub use config::{Clock, Config, Task};

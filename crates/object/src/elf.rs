@@ -119,12 +119,17 @@ impl<'a> Elf<'a> {
 
     /// The bytes of a section; none for one that has only a size.
     pub(crate) fn data(&self, section: &Section<'a>) -> Result<&'a [u8], Error> {
+        Elf::data_of(self.bytes, section)
+    }
+
+    /// The same, of a file of which only the section table was read.
+    pub(crate) fn data_of(bytes: &'a [u8], section: &Section<'_>) -> Result<&'a [u8], Error> {
         if section.flags & u64::from(SHF_COMPRESSED) != 0 {
             return Err(ErrorKind::Compressed).at(section.name, 0);
         }
         match section.kind {
             SHT_NOBITS => Ok(&[]),
-            _ => slice(self.bytes, section.offset, section.size).at(section.name, 0),
+            _ => slice(bytes, section.offset, section.size).at(section.name, 0),
         }
     }
 
@@ -205,6 +210,14 @@ fn check_ident(bytes: &[u8]) -> Result<(), Error> {
         (Some(&class), Some(_)) => Err(Error::file(4, ErrorKind::Class { class })),
         _ => Err(Error::file(bytes.len() as u64, ErrorKind::Truncated { what: "ELF header" })),
     }
+}
+
+/// The section table of any 64-bit little-endian ELF file.
+pub(crate) fn section_table(bytes: &[u8]) -> Result<Vec<Section<'_>>, Error> {
+    check_ident(bytes)?;
+    let truncated = Error::file(bytes.len() as u64, ErrorKind::Truncated { what: "ELF header" });
+    let header = goblin::elf::Elf::parse_header(bytes).map_err(|_| truncated)?;
+    sections(bytes, &header)
 }
 
 /// libbpf's `bpf_object__elf_init`: a relocatable file for BPF; old LLVM left the machine zero.

@@ -26,6 +26,7 @@
 //! ```
 
 mod btf_maps;
+mod btf_section;
 mod budget;
 mod data;
 mod data_sections;
@@ -41,6 +42,7 @@ mod reloc;
 mod struct_ops;
 mod vars;
 
+pub use btf_section::btf_section;
 pub use budget::MAX_ZEROED;
 pub use data::{DataKind, DataReloc, DataSection, Var};
 pub use error::{Error, ErrorKind, MapProblem};

@@ -47,12 +47,33 @@ impl Clang {
         let Clang { clang, strip, .. } = self;
         cmd!(sh, "{clang} -O2 -g --target=bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Werror")
             .args([&map, "-idirafter", arch_headers])
+            .args([format!("-I{}", crate::vmlinux::FOLDER)])
             .args(extra)
             .args(["-c", source, "-o"])
             .arg(&object)
             .quiet()
             .run()?;
         cmd!(sh, "{strip} -g {object}").quiet().run()?;
+        Ok(sh.read_binary_file(&object)?)
+    }
+}
+
+impl Clang {
+    /// Compiles a text that includes headers of `folder` alone (a path from `sh`'s directory) to an object with types
+    /// and no code that matters.
+    pub(crate) fn compile_types(&self, sh: &Shell, text: &str, folder: &str) -> Result<Vec<u8>, Failure> {
+        let temp = sh.create_temp_dir()?;
+        let (source, object) = (temp.path().join("types.c"), temp.path().join("types.o"));
+        sh.write_file(&source, text)?;
+        let Clang { clang, .. } = self;
+        // A structure with a flexible array may be a member of another: the kernel has those.
+        cmd!(sh, "{clang} -g -O2 --target=bpf -mcpu=v3 -nostdinc -Wall -Werror -Wno-gnu-variable-sized-type-not-at-end")
+            .args([format!("-I{folder}"), "-c".to_owned()])
+            .arg(&source)
+            .arg("-o")
+            .arg(&object)
+            .quiet()
+            .run()?;
         Ok(sh.read_binary_file(&object)?)
     }
 }

@@ -10,6 +10,7 @@ mod clang;
 mod command;
 mod commands;
 mod tree;
+mod vmlinux;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -1,12 +1,13 @@
 //! The commands, one file each.
 
+mod btf;
 mod captures;
 mod fixtures;
 
 use crate::command::Command;
 
 /// Every command of `cargo xtask`, in the order of the list that `--help` prints.
-pub(crate) const TABLE: &[Command] = &[fixtures::COMMAND, captures::COMMAND];
+pub(crate) const TABLE: &[Command] = &[btf::COMMAND, fixtures::COMMAND, captures::COMMAND];
 
 #[cfg(test)]
 mod tests {
