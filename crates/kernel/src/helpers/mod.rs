@@ -142,6 +142,8 @@ helpers! {
     r#loop => control::loop_start, then loop_next;
 
     perf_event_output => perf::event_output;
+    skb_output => perf::skb_output;
+    xdp_output => perf::xdp_output;
     perf_event_read => probed::event_read;
     perf_event_read_value => probed::event_read_value;
     perf_prog_read_value => probed::prog_read_value;

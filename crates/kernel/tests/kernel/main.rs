@@ -2,6 +2,7 @@
 
 mod bad_loads;
 mod c_types;
+mod casts;
 mod current_task;
 mod d_path;
 mod fire;
@@ -15,6 +16,7 @@ mod packets;
 mod perf_model;
 mod perf_output;
 mod probe_read;
+mod probed;
 mod replay_btf_show;
 mod replay_perf;
 mod replay_printf;
@@ -24,6 +26,7 @@ mod replay_tracing;
 mod reports;
 mod rings;
 mod robust;
+mod seq_files;
 mod stacks;
 mod support;
 mod tail_calls;

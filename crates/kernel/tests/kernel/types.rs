@@ -1,6 +1,6 @@
 //! A small kernel's types for tests of helpers that look into kernel structs.
 
-use skep_btf::{BtfBuilder, Def, IntEncoding, TypeId};
+use skep_btf::{BtfBuilder, Def, IntEncoding, Linkage, TypeId};
 use skep_kernel::{Config, Kernel, TargetBtf};
 use std::sync::Arc;
 
@@ -58,6 +58,9 @@ const STRUCTS: &[Layout] = &[
     ("socket", 64, &[("sk", "ptr", 24)]),
     ("linux_binprm", 64, &[("secureexec", "u32", 32)]),
     ("sk_buff", 64, &[("len", "u32", 0), ("data_len", "u32", 4), ("data", "ptr", 16)]),
+    ("seq_file", 64, &[("buf", "ptr", 0)]),
+    ("bpf_iter_meta", 24, &[("seq", "ptr", 0), ("session_id", "u64", 8), ("seq_num", "u64", 16)]),
+    ("bpf_iter__task", 16, &[("meta", "ptr", 0), ("task", "ptr", 8)]),
     ("xdp_buff", 64, &[("data", "ptr", 0), ("data_end", "ptr", 8)]),
 ];
 
@@ -80,6 +83,8 @@ pub(crate) fn types() -> TargetBtf {
             members.iter().map(|(name, of, offset)| (*name, find(&known, of), offset * 8)).collect();
         known.push((name, builder.structure(name, *size, &members)));
     }
+    let ptr = find(&known, "ptr");
+    builder.func("bpf_iter_task", Linkage::Extern, index, &[("meta", ptr), ("task", ptr)]);
     TargetBtf::new("test", Arc::new(builder.build().expect("types")))
 }
 
