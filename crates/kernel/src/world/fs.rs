@@ -176,49 +176,4 @@ impl Scene<'_> {
         }
         Ok(())
     }
-
-    /// The path of a `struct path`, as `d_path` has it: up to the root, over mounts. `None` if it does not lead there.
-    #[expect(dead_code, reason = "for bpf_d_path")]
-    pub(crate) fn d_path(&mut self, path: u64) -> Option<Vec<u8>> {
-        let id = self.type_of("path").ok()?;
-        let mut mnt = self.address_in(path, id, "mnt").ok()?;
-        let mut dentry = self.address_in(path, id, "dentry").ok()?;
-        let mut out: Vec<u8> = Vec::new();
-        for _ in 0..MAX_PATH {
-            let parent = self.get_if(dentry, "dentry", "d_parent")?;
-            if Some(dentry) == self.get_if(mnt, "vfsmount", "mnt_root") || parent == dentry {
-                // The root of this mount: on with what it is mounted on, or that is all.
-                match self.mounted_on(mnt) {
-                    Some((on, at)) => (mnt, dentry) = (on, at),
-                    None if out.is_empty() => return Some(b"/".to_vec()),
-                    None => return Some(out),
-                }
-                continue;
-            }
-            let len = self.get_if(dentry, "dentry", "d_name.len")?;
-            let name = self.get_if(dentry, "dentry", "d_name.name")?;
-            let text = match len {
-                0 => self.string_at(name).ok()?,
-                len => self.read(name, len.min(256)).ok()?,
-            };
-            let mut whole = vec![b'/'];
-            whole.extend(text);
-            whole.extend(out);
-            (out, dentry) = (whole, parent);
-            if out.len() > MAX_PATH {
-                break;
-            }
-        }
-        None
-    }
-
-    /// What a mount is mounted on, and where.
-    fn mounted_on(&mut self, mnt: u64) -> Option<(u64, u64)> {
-        let id = self.type_of("mount").ok()?;
-        let route = self.route(id, "mnt").ok()?;
-        let mount = mnt.wrapping_sub(route.last.bit_offset / 8);
-        let parent = self.get_if(mount, "mount", "mnt_parent").filter(|it| *it != mount && *it != 0)?;
-        let at = self.get_if(mount, "mount", "mnt_mountpoint").filter(|it| *it != 0)?;
-        Some((parent.wrapping_add(route.last.bit_offset / 8), at))
-    }
 }

@@ -65,6 +65,20 @@ impl Kernel {
         }
     }
 
+    /// The task that a CPU runs when there is nothing to do: `swapper/2`, for one.
+    ///
+    /// # Errors
+    /// The machine has no types, or no `task_struct` among them; no room; there is no such CPU.
+    pub fn idle_task(&mut self, cpu: u32) -> Result<ObjectMut<'_>, ObjectError> {
+        self.check_cpu(cpu)?;
+        self.made("task_struct", |scene| scene.idle_task(cpu))
+    }
+
+    /// Ends an object that was made: what reads it from then on reads freed memory. False: there is none at the address.
+    pub fn free_object(&mut self, addr: u64) -> bool {
+        self.scene().is_ok_and(|mut scene| scene.made(addr).is_some() && scene.free(addr))
+    }
+
     /// Makes an open `struct file` of a path from the root, with its directory entries, inode and mount.
     ///
     /// # Errors

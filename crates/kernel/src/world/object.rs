@@ -112,13 +112,13 @@ impl<'k> ObjectMut<'k> {
         self.look(path, |scene, addr, id| scene.get(addr, id, path))
     }
 
-    /// A field that is a number or an address.
+    /// A field that is a number or an address, or a struct around nothing but one: `kuid_t`, `atomic_t`.
     ///
     /// # Errors
     /// As for [`get`](ObjectMut::get); or it is none, or negative.
     pub fn get_u64(&mut self, path: &str) -> Result<u64, ObjectError> {
         let value = self.get(path)?;
-        value.as_u64().ok_or_else(|| {
+        number(&value).ok_or_else(|| {
             let (part, is, wanted) = (path.to_owned(), value.to_string(), "a number of up to 64 bits");
             ObjectError::new(self.type_name(), path, Problem::NotA { part, is, wanted })
         })
@@ -163,6 +163,13 @@ impl<'k> ObjectMut<'k> {
         let mut scene = self.kernel.scene()?;
         let result = run(&mut scene, addr, id);
         result.map_err(|problem| ObjectError::new(self.type_name(), path, problem))
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    match value.members() {
+        [(_, inner)] => number(inner),
+        _ => value.as_u64(),
     }
 }
 

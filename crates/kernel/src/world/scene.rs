@@ -4,6 +4,7 @@ use super::error::{ObjectError, Problem};
 use super::route::{self, Hop, Route};
 use super::types;
 use super::vars::Vars;
+use crate::config::Task;
 use crate::probe::is_user;
 use crate::state::Core;
 use skep_btf::{Btf, FieldRef, TypeId};
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) tasks: BTreeMap<u32, u64>,
     /// The task_struct of the machine's [`Task`](crate::Task).
     pub(crate) task: Option<u64>,
+    /// The idle tasks of other CPUs than the first.
+    pub(crate) idle: BTreeMap<u32, u64>,
     /// Tasks that were put on a CPU.
     pub(crate) on_cpu: BTreeMap<u32, u64>,
     /// Cgroups by their ids.
@@ -111,6 +114,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) world: &'a mut World,
     pub(crate) btf: Arc<Btf>,
     pub(crate) cpus: u32,
+    /// What the machine says of its task.
+    pub(crate) task: &'a Task,
 }
 
 impl Core {
@@ -119,7 +124,8 @@ impl Core {
         let Some(btf) = self.btf.as_ref().map(|it| it.vmlinux.clone()) else {
             return Err(ObjectError::bare(Problem::NoTypes));
         };
-        Ok(Scene { memory, user: &mut self.user, world: &mut self.world, btf, cpus: self.cpus })
+        let Core { user, world, cpus, task, .. } = self;
+        Ok(Scene { memory, user, world, btf, cpus: *cpus, task })
     }
 }
 
@@ -342,9 +348,9 @@ impl Scene<'_> {
         }
     }
 
-    pub(crate) fn free(&mut self, addr: u64) {
+    pub(crate) fn free(&mut self, addr: u64) -> bool {
         self.world.made.remove(&addr);
-        self.memory.free(addr);
+        self.memory.free(addr)
     }
 
     pub(crate) fn read(&self, addr: u64, len: u64) -> Result<Vec<u8>, Problem> {

@@ -1,7 +1,7 @@
 //! Tasks: what a process has from the start.
 
 use super::error::Problem;
-use super::named::{Init, ROOT_CRED, ROOT_FS, Row};
+use super::named::{IDLE_TASK, Init, ROOT_CRED, ROOT_FS, Row};
 use super::scene::Scene;
 use super::value::FieldValue;
 use crate::config::Task;
@@ -68,6 +68,40 @@ impl Scene<'_> {
             INIT_PID if !self.world.tasks.contains_key(&INIT_PID) => self.named("init"),
             pid => Ok(self.world.tasks.get(&pid).copied()),
         }
+    }
+
+    /// The task that runs on a CPU.
+    pub(crate) fn current(&mut self, cpu: u32) -> Result<u64, Problem> {
+        if let Some(addr) = self.world.on_cpu.get(&cpu).or(self.world.task.as_ref()) {
+            return Ok(*addr);
+        }
+        let task = self.task;
+        let addr = self.spawn(task)?;
+        self.world.task = Some(addr);
+        self.set_if(addr, "task_struct", "on_cpu", 1)?;
+        for field in ["thread_info.cpu", "cpu", "recent_used_cpu", "wake_cpu"] {
+            self.set_if(addr, "task_struct", field, cpu)?;
+        }
+        Ok(addr)
+    }
+
+    /// The task that a CPU runs when there is nothing to do; `None` if this kernel has no tasks.
+    pub(crate) fn idle_task(&mut self, cpu: u32) -> Result<Option<u64>, Problem> {
+        if cpu == 0 {
+            return self.named("init_task");
+        }
+        if let Some(addr) = self.world.idle.get(&cpu) {
+            return Ok(Some(*addr));
+        }
+        let Ok(id) = self.type_of("task_struct") else { return Ok(None) };
+        let addr = self.alloc(id, false)?;
+        self.world.idle.insert(cpu, addr);
+        self.fill(addr, "task_struct", IDLE_TASK)?;
+        self.set_if(addr, "task_struct", "comm", format!("swapper/{cpu}"))?;
+        for field in ["thread_info.cpu", "cpu"] {
+            self.set_if(addr, "task_struct", field, cpu)?;
+        }
+        Ok(Some(addr))
     }
 
     /// A task with all that belongs to one: parent, address space, files, directories, credentials, namespaces, pid and
@@ -289,18 +323,7 @@ impl Core {
         memory: &skep_memory::Memory,
         cpu: u32,
     ) -> Result<u64, super::ObjectError> {
-        if let Some(addr) = self.world.on_cpu.get(&cpu).or(self.world.task.as_ref()) {
-            return Ok(*addr);
-        }
-        let task = self.task.clone();
-        let mut scene = self.scene(memory)?;
-        let addr = scene.spawn(&task).map_err(super::ObjectError::bare)?;
-        scene.world.task = Some(addr);
-        for field in ["on_cpu", "thread_info.cpu", "cpu", "recent_used_cpu", "wake_cpu"] {
-            let value = if field == "on_cpu" { 1 } else { cpu };
-            scene.set_if(addr, "task_struct", field, value).map_err(super::ObjectError::bare)?;
-        }
-        Ok(addr)
+        self.scene(memory)?.current(cpu).map_err(super::ObjectError::bare)
     }
 
     /// Has the machine's [`Task`] say what its task_struct does, after something was set in an object.

@@ -129,7 +129,14 @@ impl Scene<'_> {
         let fields: &[(&str, u64)] = match name {
             "cpu_number" => &[("", cpu.into())],
             "this_cpu_off" => &[("", offset)],
-            "runqueues" => &[("cpu", cpu.into())],
+            "current_task" => &[("", self.current(cpu)?)],
+            // From Linux 6.2 to 6.14.
+            "pcpu_hot" => &[("cpu_number", cpu.into()), ("current_task", self.current(cpu)?)],
+            "runqueues" => {
+                let idle = self.idle_task(cpu)?.unwrap_or(0);
+                let running = self.world.on_cpu.get(&cpu).copied().unwrap_or(idle);
+                &[("cpu", cpu.into()), ("idle", idle), ("curr", running)]
+            }
             _ => &[],
         };
         for (path, value) in fields {

@@ -32,3 +32,4 @@ mod support;
 mod tail_calls;
 mod tasks_and_time;
 mod types;
+mod world;

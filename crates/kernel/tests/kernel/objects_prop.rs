@@ -213,6 +213,45 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Types that nobody made on purpose: whatever parses can be made, set, read, and be the world's.
+    #[test]
+    fn no_types_do_harm(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
+        let mut bytes = types().vmlinux.to_bytes();
+        for (at, byte) in changes {
+            // Behind the header, which would be refused at once.
+            let at = 24 + at.index(bytes.len() - 24);
+            bytes[at] = byte;
+        }
+        let Ok(btf) = Btf::parse(&bytes) else { return Ok(()) };
+        let target = TargetBtf::new("test", Arc::new(btf));
+        let config = Config { btf: Some(target.clone()), memory: 16 << 20, ..Config::default() };
+        let mut kernel = Kernel::new(config).expect("address space");
+        let _ = kernel.current().map(|it| it.addr());
+        for (id, name) in composites(&target.vmlinux) {
+            let mut paths = Vec::new();
+            leaves(&target.vmlinux, id, "", 4, &mut paths);
+            for path in paths.iter().take(20) {
+                let Ok(object) = kernel.object(&name) else { continue };
+                let Ok(mut object) = object.set(path, 1) else { continue };
+                let _ = (object.get(""), object.get(path), object.get_str(path), object.list_of(path, path));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_type_of_a_kernel_can_be_set() {
+    let target = crate::support::vmlinux();
+    let mut kernel = kernel(target.clone());
+    for (id, name) in composites(&target.vmlinux) {
+        check_type(&mut kernel, &target.vmlinux, id, &name, 0x55, 0x1234_5678_9abc_def0);
+        kernel = if kernel.memory().resident() > 64 << 20 { self::kernel(target.clone()) } else { kernel };
+    }
+}
+
 #[test]
 fn values_are_no_deeper_than_a_stack_allows() {
     let mut kernel = kernel(types());

@@ -91,3 +91,8 @@ pub(crate) fn word(value: i32) -> [u8; 4] {
 pub(crate) fn map_named(kernel: &mut Kernel, name: &str, spec: MapSpec) -> Fd {
     kernel.map_create(&spec.with_name(name)).expect("a map")
 }
+
+/// The types of a kernel: those that come with the crate.
+pub(crate) fn vmlinux() -> skep_kernel::TargetBtf {
+    skep_kernel::vmlinux::bundled()
+}
