@@ -1,7 +1,7 @@
 //! The world around programs: what a task, a file and a socket have before a test says anything.
 
 use crate::c_types::c_types;
-use crate::support::{load, vmlinux};
+use crate::support::{eval, load, vmlinux};
 use expect_test::expect;
 use skep_abi::ProgType;
 use skep_btf::{Kind, Value};
@@ -107,7 +107,8 @@ fn a_task_has_what_a_process_has() -> Result {
         exit_code = 0
         real_parent.mm.exe_file.f_path.dentry.d_name.name = "systemd"
         real_parent.start_time = 10000000
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     Ok(())
 }
 
@@ -292,9 +293,7 @@ fn paths_are_what_d_path_says() -> Result {
     for path in ["/etc/passwd", "/", "/usr/lib/x86_64-linux-gnu/libc.so.6"] {
         let file = kernel.file(path)?.addr() + offset("file", "f_path");
         let text = format!("r1 = {file:#x} ll\nr2 = r10\nr2 += -64\nr3 = 64\ncall 147\nexit");
-        let prog = load(&mut kernel, ProgType::Tracing, &text);
-        let len = kernel.run(prog, Run::new(Context::Raw(vec![]))).expect("a result").r0;
-        assert_eq!(len, path.len() as u64 + 1, "{path}");
+        assert_eq!(eval(&mut kernel, &text), path.len() as i64 + 1, "{path}");
     }
     Ok(())
 }
@@ -304,7 +303,8 @@ fn objects_that_ended_are_freed_memory() -> Result {
     let mut kernel = kernel();
     let task = kernel.spawn(&Task::new(66, 66, "gone"))?.addr();
     assert!(kernel.free_object(task) && !kernel.free_object(task) && !kernel.free_object(0x10));
-    let prog = load(&mut kernel, ProgType::Kprobe, &format!("r1 = {task:#x} ll\nr0 = *(u64 *)(r1 + 0)\nexit"));
+    let prog =
+        load(&mut kernel, ProgType::Kprobe, &format!("r1 = {task:#x} ll\nr0 = *(u64 *)(r1 + 0)\nexit"));
     let fault = kernel.run(prog, Run::new(Context::None)).expect_err("freed").to_string();
     assert!(fault.contains("use after free") && fault.contains("\"task_struct\""), "{fault}");
     Ok(())
@@ -390,7 +390,10 @@ fn variables_have_addresses() -> Result {
     assert_eq!(kernel.per_cpu(base + 8, 1), Some(copies[1] + 8));
     assert_eq!((kernel.per_cpu(base, 4), kernel.per_cpu(task, 0)), (None, None));
     let mut rq = kernel.variable_on("runqueues", 2)?;
-    assert_eq!((rq.get_str("idle.comm")?, rq.get_str("curr.comm")?), ("swapper/2".into(), "swapper/2".into()));
+    assert_eq!(
+        (rq.get_str("idle.comm")?, rq.get_str("curr.comm")?),
+        ("swapper/2".into(), "swapper/2".into())
+    );
     let idle = rq.get_u64("idle")?;
     assert_eq!(kernel.idle_task(2)?.addr(), idle);
     assert_eq!(kernel.idle_task(0)?.addr(), task);
