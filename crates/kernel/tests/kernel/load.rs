@@ -198,7 +198,7 @@ fn maps_that_a_program_type_may_not_use() {
               at instruction 1"#]],
     );
     of(
-        ProgType::Tracing,
+        ProgType::Lsm,
         BPF_F_SLEEPABLE,
         events,
         expect![[r#"

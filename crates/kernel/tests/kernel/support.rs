@@ -42,7 +42,10 @@ pub(crate) fn load(kernel: &mut Kernel, prog_type: ProgType, text: &str) -> Fd {
 
 /// Loads a program with a name.
 pub(crate) fn load_as(kernel: &mut Kernel, name: &str, prog_type: ProgType, text: &str) -> Fd {
-    let load = ProgLoad::new(name, prog_type, asm(text));
+    let mut load = ProgLoad::new(name, prog_type, asm(text));
+    if prog_type == ProgType::Syscall {
+        load.flags = skep_abi::flags::BPF_F_SLEEPABLE;
+    }
     kernel.prog_load(load).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
