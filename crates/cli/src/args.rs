@@ -82,6 +82,13 @@ pub(crate) struct RunArgs {
     /// The context: raw bytes of what the program's r1 points to, or hex:..
     #[arg(long, value_name = "FILE|hex:..")]
     pub(crate) ctx: Option<String>,
+    /// An argument that the program is fired with: NAME=VALUE (an integer, text, hex:.., a JSON list or object; user:
+    /// or kernel: before it says where it lies in memory). What is not given is zero
+    #[arg(long = "arg", value_name = "NAME=VALUE", conflicts_with_all = ["packet", "pcap", "ctx", "raw"])]
+    pub(crate) arg: Vec<String>,
+    /// What the program is fired at, if not what its section says: what a section would say behind its slash
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["packet", "pcap", "ctx", "raw"])]
+    pub(crate) at: Option<String>,
     /// Set a global variable before loading: NAME=VALUE (an integer, or hex:.. for its bytes)
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod argument;
 mod capture;
 mod conformance;
 mod element;
@@ -28,6 +29,7 @@ mod run;
 mod session;
 mod timing;
 
+pub use argument::argument;
 pub use capture::{Capture, CaptureError, Captured};
 pub use conformance::{Conformance, conformance, hex};
 pub use inspect::{

@@ -18,6 +18,9 @@ pub struct RunReport {
     /// Its type, as libbpf calls it.
     #[serde(rename = "type")]
     pub prog_type: &'static str,
+    /// What it was fired at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// What the verifier said: `not-verified` as long as there is none.
     pub verdict: &'static str,
     /// r0's lower half, unless the program faulted; of a capture, that of the last packet.
@@ -36,6 +39,9 @@ pub struct RunReport {
     /// The context afterwards, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ctx_out: Option<String>,
+    /// What an iterator wrote into its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
     /// The device that the packet was redirected to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_ifindex: Option<u32>,

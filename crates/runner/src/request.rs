@@ -1,6 +1,6 @@
 //! What `skep run` is asked for.
 
-use skep::{Error, Result};
+use skep::{Args, Error, Result};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -11,6 +11,10 @@ pub struct RunRequest {
     pub input: Input,
     /// The context's bytes; beside a packet, its fields.
     pub ctx: Option<Vec<u8>>,
+    /// The arguments that the program is fired with, if it has neither packet nor context.
+    pub args: Args,
+    /// What it is fired at, if not at what its section says: what a section would say behind its slash.
+    pub at: Option<String>,
     /// Globals to set before loading: name and bytes, or a number.
     pub globals: Vec<(String, Global)>,
     /// Elements to put into maps: name, key and value.
@@ -37,6 +41,8 @@ impl Default for RunRequest {
             program: None,
             input: Input::None,
             ctx: None,
+            args: Args::new(),
+            at: None,
             globals: Vec::new(),
             elements: Vec::new(),
             max_entries: Vec::new(),

@@ -2,7 +2,7 @@
 
 use skep::kernel::{Note, Redirect};
 use skep::loader::Loaded;
-use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Skep};
+use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Skep, Target};
 
 use crate::element::{self, Room};
 use crate::report::{FaultReport, RunReport};
@@ -34,20 +34,51 @@ impl Session {
         Ok(Session { skep, prog_type, report, room: Room::default() })
     }
 
-    /// The context that the request describes, or one of zeros.
-    pub(crate) fn context(&self, request: &RunRequest) -> Result<Context> {
+    /// The context that the request describes; `None`: the program is to be fired.
+    pub(crate) fn context(&mut self, request: &RunRequest) -> Result<Option<Context>> {
         if let Input::Packet(data) = &request.input {
-            return Ok(Context::Packet(self.packet(data.clone(), request.ctx.as_deref())));
+            return Ok(Some(Context::Packet(self.packet(data.clone(), request.ctx.as_deref()))));
         }
-        let bytes = request.ctx.clone().unwrap_or_else(|| vec![0; MADE_UP]);
-        Ok(match self.prog_type {
-            ProgType::Xdp | ProgType::SchedCls | ProgType::SchedAct | ProgType::SocketFilter => {
-                let text = format!(
-                    "{} is a program of type {} and needs a packet: --packet FILE, --packet hex:.. or --pcap FILE",
-                    self.report.program, self.report.prog_type
-                );
-                return Err(Error::from_input(text));
+        let packet = matches!(
+            self.prog_type,
+            ProgType::Xdp | ProgType::SchedCls | ProgType::SchedAct | ProgType::SocketFilter
+        );
+        if packet && request.args.get("data").is_none() {
+            let text = format!(
+                "{} is a program of type {} and needs a packet: --packet FILE, --packet hex:.. or --pcap FILE",
+                self.report.program, self.report.prog_type
+            );
+            return Err(Error::from_input(text));
+        }
+        if let Some(bytes) = &request.ctx {
+            return Ok(Some(self.raw_context(bytes.clone())));
+        }
+        let malformed = match &request.at {
+            Some(what) => {
+                self.report.target = Some(what.clone());
+                None
             }
+            None => match self.skep.program(&self.report.program)?.target() {
+                Ok(target) => {
+                    self.report.target = Some(target.to_string()).filter(|_| *target != Target::Unsaid);
+                    None
+                }
+                Err(error) => Some(error),
+            },
+        };
+        match malformed {
+            None => Ok(None),
+            // Its own loader knows where it is attached.
+            Some(error) if request.args.is_empty() => {
+                self.report.warnings.push(error.to_string());
+                Ok(Some(self.raw_context(vec![0; MADE_UP])))
+            }
+            Some(error) => Err(error),
+        }
+    }
+
+    fn raw_context(&self, bytes: Vec<u8>) -> Context {
+        match self.prog_type {
             ProgType::Tracepoint => Context::Record(bytes),
             ProgType::RawTracepoint | ProgType::RawTracepointWritable => {
                 let words = bytes.chunks(8).map(|chunk| {
@@ -58,7 +89,7 @@ impl Session {
                 Context::Raw(words.collect())
             }
             _ => Context::Bytes(bytes),
-        })
+        }
     }
 
     pub(crate) fn packet(&self, data: Vec<u8>, ctx: Option<&[u8]>) -> PacketCtx {

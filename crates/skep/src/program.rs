@@ -90,8 +90,16 @@ impl<'a> Program<'a> {
     /// # Errors
     /// As [`Program::fire`]; or that is nothing to attach such a program to.
     pub fn fire_at(&mut self, what: &str, args: Args) -> Result<Ran> {
+        self.fire_at_with(what, args, Run::default())
+    }
+
+    /// The same in every detail.
+    ///
+    /// # Errors
+    /// As [`Program::fire_at`].
+    pub fn fire_at_with(&mut self, what: &str, args: Args, run: Run<'_>) -> Result<Ran> {
         let target = self.program.target_at(what)?;
-        self.fire_target(&target, args, Run::default())
+        self.fire_target(&target, args, run)
     }
 
     fn fire_target(&mut self, target: &Target, args: Args, run: Run<'_>) -> Result<Ran> {

@@ -128,6 +128,13 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
     if let Some(packet) = &args.packet {
         request.input = Input::Packet(input::bytes(packet)?);
     }
+    request.at = args.at.clone();
+    for text in &args.arg {
+        let (name, value) = input::pair(text, '=', "NAME=VALUE")?;
+        let value =
+            skep_runner::argument(value).map_err(|error| Failure::usage(format!("--arg {name}: {error}")))?;
+        request.args = request.args.with(name, value);
+    }
     for text in &args.set {
         let (name, value) = input::pair(text, '=', "NAME=VALUE")?;
         request.globals.push((name.to_owned(), input::value(value)?));

@@ -19,9 +19,18 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) fn print(out: &mut impl Write, report: &RunReport) -> io::Result<()> {
     let RunReport { program, section, prog_type, verdict, .. } = report;
     writeln!(out, "{BOLD}{program}{BOLD:#}  {DIM}SEC(\"{section}\"), {prog_type}, {verdict}{DIM:#}")?;
+    // Where the section does not say it all.
+    if let Some(target) = report.target.as_ref().filter(|target| *target != section) {
+        writeln!(out, "  {DIM}fired at {target}{DIM:#}")?;
+    }
     match &report.by_retval {
         Some(_) => print_capture(out, report)?,
         None => print_once(out, report)?,
+    }
+    if let Some(output) = &report.output {
+        writeln!(out, "\n{BOLD}output{BOLD:#}")?;
+        let lines: Vec<&str> = output.lines().collect();
+        print_some(out, lines.iter().copied(), lines.len())?;
     }
     // Constants are in --json; here they would only be what the source says.
     for map in report.maps.iter().filter(|map| !map.elements.is_empty() && !map.constant) {

@@ -198,6 +198,10 @@ impl Firing<'_, '_> {
     fn elements_of_map(&mut self) -> Result<Vec<Row>, Refusal> {
         let wanted = match self.args.take("map") {
             Some(FieldValue::Str(name)) => name,
+            None => {
+                self.args.finish(&self.target.to_string(), &["map"])?;
+                return Ok(Vec::new());
+            }
             _ => return Err("map: the name of the map whose elements are iterated over".to_owned()),
         };
         self.args.finish(&self.target.to_string(), &["map"])?;

@@ -36,6 +36,7 @@ use crate::report::RunError;
 use crate::run::{Ran, Run};
 use crate::world::Args;
 use given::Given;
+use place::Side;
 use skep_abi::{AttachType, ProgType};
 use skep_btf::{Btf, TypeId};
 use skep_maps::ObjRef;
@@ -84,6 +85,8 @@ struct Firing<'k, 'a> {
     args: Given,
     arch: Arch,
     own: Option<(&'a Btf, TypeId)>,
+    /// Where strings go if nothing says it.
+    texts: Side,
     /// The kernel's types.
     btf: Option<Arc<Btf>>,
 }
@@ -109,6 +112,10 @@ impl Kernel {
             args: Given::new(fire.args),
             arch: fire.arch,
             own: fire.own,
+            texts: match fire.target {
+                Target::Kprobe { func: name, .. } | Target::Btf { name, .. } => place::texts_of(name),
+                _ => Side::Kernel,
+            },
             btf: self.core.btf.as_ref().map(|it| it.vmlinux.clone()),
             kernel: self,
         };

@@ -9,6 +9,21 @@ use skep_btf::{Btf, Def, Kind, TypeId};
 pub(super) enum Side {
     Kernel,
     User,
+    /// Nothing says it: strings and bytes go where such functions have theirs, structs into the kernel.
+    Unsaid,
+}
+
+/// How functions begin that are given what a system call was given: their strings are in user memory. Kernels that gcc
+/// built do not say so in their types.
+const OF_SYSCALLS: &[&str] =
+    &["do_sys_", "ksys_", "__sys_", "__do_sys_", "__se_sys_", "do_execve", "vfs_read", "vfs_write"];
+
+/// Where the strings and bytes of a function's arguments are, if its types do not say it.
+pub(super) fn texts_of(func: &str) -> Side {
+    match OF_SYSCALLS.iter().any(|it| func.starts_with(it)) {
+        true => Side::User,
+        false => Side::Kernel,
+    }
 }
 
 /// Structs that a string stands for, and the field that it goes to.
@@ -30,11 +45,11 @@ impl Firing<'_, '_> {
     pub(super) fn words(&mut self, btf: &Btf, id: TypeId, value: &FieldValue) -> Result<Vec<u64>, Refusal> {
         let size = btf.size_of(id).unwrap_or(8);
         if size > 8 || btf.resolved(id).is_some_and(|it| it.composite().is_some()) {
-            let mut bytes = self.bytes_of(btf, id, value, Side::Kernel)?;
+            let mut bytes = self.bytes_of(btf, id, value, Side::Unsaid)?;
             bytes.resize(bytes.len().next_multiple_of(8), 0);
             return Ok(bytes.chunks(8).map(word).collect());
         }
-        Ok(vec![self.word(btf, id, value, Side::Kernel)?])
+        Ok(vec![self.word(btf, id, value, Side::Unsaid)?])
     }
 
     /// The number that a value of a scalar type is, cut to the type's size.
@@ -119,6 +134,7 @@ impl Firing<'_, '_> {
             }
             return Ok(addr);
         }
+        let side = if side == Side::Unsaid { Side::Kernel } else { side };
         let bytes = self.bytes_of(btf, target, value, side)?;
         let name = struct_name(btf, target).unwrap_or("object").to_owned();
         self.put(&bytes, side, &name)
@@ -230,10 +246,11 @@ impl Firing<'_, '_> {
 
     /// Puts bytes into memory.
     pub(super) fn put(&mut self, bytes: &[u8], side: Side, name: &str) -> Result<u64, Refusal> {
-        let Self { kernel, .. } = self;
+        let Self { kernel, texts, .. } = self;
+        let side = if side == Side::Unsaid { *texts } else { side };
         let core = &mut kernel.core;
         match side {
-            Side::Kernel => core.keep.kernel(&kernel.memory, name, bytes),
+            Side::Kernel | Side::Unsaid => core.keep.kernel(&kernel.memory, name, bytes),
             Side::User => core.keep.user(&mut core.user, bytes),
         }
     }

@@ -63,7 +63,7 @@ impl Firing<'_, '_> {
             Arch::Arm64 => entry + offset,
         };
         regs.set_ip(at);
-        let side = if user { Side::User } else { Side::Kernel };
+        let side = if user { Side::User } else { Side::Unsaid };
         let names = match ret {
             true => self.returned(&mut regs, proto.as_ref(), side)?,
             false => self.called(&mut regs, proto.as_ref(), side)?,

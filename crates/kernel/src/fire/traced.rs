@@ -59,7 +59,7 @@ impl Firing<'_, '_> {
                     words.extend(self.param(proto, &param.name, param.type_id)?);
                 }
             }
-            None => words = self.in_order(Side::Kernel, ret)?,
+            None => words = self.in_order(Side::Unsaid, ret)?,
         }
         let args = words.len();
         let returns = match (ret, &proto) {
