@@ -23,8 +23,10 @@ mod open;
 pub mod readers;
 pub mod sec;
 mod special;
+mod struct_ops;
 mod target;
 
 pub use error::Error;
 pub use load::{Loaded, LoadedMap, LoadedProgram};
 pub use open::{MapPlan, MapSource, OpenObject, ProgramPlan};
+pub use struct_ops::Member;

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::link::{self, Linked};
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
 use crate::sec::{self, SecDef};
+use crate::struct_ops;
 use crate::target;
 
 /// An object in a kernel. Whatever could be loaded is there; what could not says why when it is asked for.
@@ -84,6 +85,11 @@ impl OpenObject {
         loaded.fill_maps_of_maps(kernel);
         for plan in programs {
             let mut target = plan.target(&loaded.object);
+            if plan.prog_type == Some(ProgType::StructOps)
+                && let Some(member) = struct_ops::target_of(&loaded.object, plan.index, kernel.btf())
+            {
+                target = member;
+            }
             let fd = loaded.load_program(kernel, &relocated, &plan, &mut target);
             let section = loaded.object.programs[plan.index].section.clone();
             let ProgramPlan { name, index, sec, prog_type, autoload, .. } = plan;
@@ -121,6 +127,21 @@ impl Loaded {
             None => {
                 let names: Vec<&str> = self.programs.iter().map(|it| it.name.as_str()).collect();
                 Err(open::unknown("program", name, &names))
+            }
+        }
+    }
+
+    /// The programs that are members of a struct_ops variable, in the struct's order.
+    ///
+    /// # Errors
+    /// There is no such variable.
+    pub fn struct_ops(&self, name: &str) -> Result<Vec<struct_ops::Member>, Error> {
+        let defs = || self.object.maps.iter().filter(|it| it.struct_ops.is_some());
+        match defs().find(|it| it.name == name) {
+            Some(def) => Ok(struct_ops::members(&self.object, def)),
+            None => {
+                let names: Vec<&str> = defs().map(|it| it.name.as_str()).collect();
+                Err(open::unknown("struct_ops variable", name, &names))
             }
         }
     }
@@ -218,6 +239,14 @@ impl Loaded {
             load.attach_btf_id = *id;
             load.attach_module = module.clone();
         }
+        match attach {
+            Ok(AttachTarget::StructOps { id, index, .. }) => {
+                load.attach_btf_id = *id;
+                load.expected_attach_type = *index;
+            }
+            Err(error) if prog_type == ProgType::StructOps => return Err(error.clone()),
+            _ => {}
+        }
         load.attach_prog = plan.attach_prog;
         load.lines = lines;
         load.funcs = funcs;
@@ -299,6 +328,9 @@ fn create(kernel: &mut Kernel, plan: MapPlan) -> LoadedMap {
     let place = format!("map {name}");
     let fd = if !autocreate {
         Err(Error::skipped(&place, "it is not created"))
+    } else if spec.kind == MapType::StructOps {
+        let text = "the struct itself is not created: its members are programs that can be called";
+        Err(Error::skipped(&place, text))
     } else if let Some(kind) = unknown_kind {
         Err(Error::bad_input(&place, format!("map type {kind} is none that Linux 6.18 knows")))
     } else {

@@ -30,6 +30,7 @@ mod map;
 mod map_kinds;
 mod program;
 mod render;
+mod struct_ops;
 mod world;
 
 pub use builder::{Builder, open, parse};
@@ -40,6 +41,7 @@ pub use machine::Skep;
 pub use map::{Entry, Map};
 pub use program::Program;
 pub use render::{element as show_element, hex};
+pub use struct_ops::StructOps;
 
 pub use bytemuck;
 pub use skep_abi as abi;

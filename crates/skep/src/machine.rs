@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::events::{self, Events, Seen};
 use crate::map::{Map, as_pod};
 use crate::program::{Program, arch_of};
+use crate::struct_ops::StructOps;
 
 /// Where [`Skep::user`] puts what it is given first: a place where a process's heap may be.
 const USER_START: u64 = 0x5555_5555_0000;
@@ -74,6 +75,15 @@ impl Skep {
     /// There is none, or why it could not be loaded.
     pub fn program(&mut self, name: &str) -> Result<Program<'_>> {
         Program::new(&mut self.kernel, &self.loaded, name, self.arch)
+    }
+
+    /// A struct of functions that the object implements (`SEC(".struct_ops")`), by the name of its variable: its members
+    /// can be called.
+    ///
+    /// # Errors
+    /// There is no such variable.
+    pub fn struct_ops(&mut self, name: &str) -> Result<StructOps<'_>> {
+        StructOps::new(self, name)
     }
 
     /// A map, by name; global variables are in maps called `.data`, `.rodata`, `.bss`.

@@ -10,6 +10,8 @@ pub(super) struct Proto {
     pub(super) btf: Arc<Btf>,
     pub(super) params: Vec<Param>,
     pub(super) ret: TypeId,
+    /// The types have no names for the parameters, as is so behind pointers to functions.
+    pub(super) anonymous: bool,
 }
 
 /// A parameter.
@@ -31,8 +33,9 @@ impl Proto {
         };
         // `...` is no parameter.
         let named = proto.params.iter().filter(|it| it.type_id != TypeId::VOID || !it.name.is_empty());
-        let params = named.skip(skip).enumerate().map(param).collect();
-        Proto { btf: btf.clone(), params, ret: proto.ret }
+        let params: Vec<Param> = named.skip(skip).enumerate().map(param).collect();
+        let anonymous = proto.params.iter().all(|it| it.name.is_empty());
+        Proto { btf: btf.clone(), params, ret: proto.ret, anonymous }
     }
 
     pub(super) fn names(&self) -> Vec<&str> {
@@ -44,6 +47,13 @@ impl Firing<'_, '_> {
     /// The prototype of a function.
     pub(super) fn function(&self, name: &str) -> Option<Proto> {
         find_function(self.btf.as_ref()?, name, 0)
+    }
+
+    /// The prototype of a member of a struct of functions.
+    pub(super) fn member(&self, id: u32, index: u32) -> Option<Proto> {
+        let btf = self.btf.as_ref()?;
+        let member = btf.member(id, index as usize)?;
+        btf.func_proto(member.type_id).map(|it| Proto::new(btf, it, 0))
     }
 
     /// The prototype of a tracepoint, without the data that comes first. The typedef has types without names; the

@@ -97,6 +97,10 @@ pub enum Target {
         ops: String,
         /// The member.
         member: String,
+        /// The struct's type in the kernel's types.
+        id: u32,
+        /// The member's number.
+        index: u32,
     },
     /// A function of another program.
     Freplace {
@@ -165,7 +169,7 @@ impl fmt::Display for Target {
             Target::Tracepoint { category, name } => write!(f, "{kind}/{category}/{name}"),
             Target::Btf { name, module: None, .. } => write!(f, "{kind}/{name}"),
             Target::Btf { name, module: Some(module), .. } => write!(f, "{kind}/{module}:{name}"),
-            Target::StructOps { ops, member } => write!(f, "{kind}/{ops}.{member}"),
+            Target::StructOps { ops, member, .. } => write!(f, "{kind}/{ops}.{member}"),
             Target::Freplace { func } => write!(f, "{kind}/{func}"),
         }
     }

@@ -21,6 +21,10 @@ impl Firing<'_, '_> {
                 let proto = self.event(name);
                 self.words_setup(proto, None, 0)
             }
+            Target::StructOps { id, index, .. } => {
+                let proto = self.member(*id, *index);
+                self.words_setup(proto, None, 0)
+            }
             Target::Btf { attach, name, .. } => self.by_id(*attach, name),
             _ => self.words_setup(None, None, 0),
         }
@@ -55,6 +59,9 @@ impl Firing<'_, '_> {
         let mut words = Vec::new();
         match &proto {
             Some(proto) => {
+                if proto.anonymous {
+                    self.name_in_order(proto, ret)?;
+                }
                 for param in &proto.params {
                     words.extend(self.param(proto, &param.name, param.type_id)?);
                 }
@@ -85,6 +92,20 @@ impl Firing<'_, '_> {
         }
         let traced = Some(Traced { args, ret: returns, ip });
         Ok(Setup { traced, ..Setup::from(Context::Raw(words)) })
+    }
+
+    /// Gives parameters without names what was given under names of the caller's own, in order.
+    fn name_in_order(&mut self, proto: &Proto, ret: Option<&str>) -> Result<(), Refusal> {
+        let known = proto.names();
+        let given = self.args.take_all(|name| Some(name) != ret && !known.contains(&name));
+        for (at, (name, value)) in given.into_iter().enumerate() {
+            let param = proto.params.get(at);
+            let param = param.ok_or_else(|| {
+                format!("{} has {} arguments: {name} is one too many", self.target, proto.params.len())
+            })?;
+            self.args.put(&param.name, value);
+        }
+        Ok(())
     }
 
     /// The words of one parameter: what is given, or zero.
