@@ -1,7 +1,8 @@
 //! Which memory an address is in, and reading it without faulting (`mm/maccess.c`, `arch/x86/mm/maccess.c`).
 
-use crate::bprintf::{Source, StringAt};
+use crate::bprintf::{Source, StringAt, Symbol};
 use crate::state::Core;
+use crate::symbols::STRIDE;
 use skep_abi::Errno;
 use skep_memory::{Arena, Memory};
 
@@ -134,6 +135,11 @@ impl Source for Printing<'_> {
         };
         bytes.truncate(text.ok()?.len.saturating_sub(1));
         Some(bytes)
+    }
+
+    fn symbol(&self, addr: u64) -> Option<Symbol<'_>> {
+        let (name, offset) = self.core.symbols.at(addr)?;
+        Some(Symbol { name, offset, size: STRIDE })
     }
 
     fn hash_pointer(&self, addr: u64) -> u32 {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// be read there.
 pub(crate) const SYMBOLS_BASE: u64 = 0xffff_ffff_4100_0000;
 /// Bytes of each function.
-const STRIDE: u64 = 0x100;
+pub(crate) const STRIDE: u64 = 0x100;
 /// How many there may be.
 const MAX: usize = 1 << 18;
 

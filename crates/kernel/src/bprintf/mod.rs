@@ -30,6 +30,14 @@ pub(crate) enum StringAt {
     User,
 }
 
+/// A function of the kernel, and a place in it.
+pub(crate) struct Symbol<'s> {
+    pub(crate) name: &'s str,
+    pub(crate) offset: u64,
+    /// Bytes of the function.
+    pub(crate) size: u64,
+}
+
 /// What printing reads besides its arguments.
 pub(crate) trait Source {
     /// Reads kernel memory without faulting; false if any of it is not mapped.
@@ -38,6 +46,9 @@ pub(crate) trait Source {
     /// Reads a NUL-terminated string of at most `room` bytes, its NUL included; the answer is without the NUL.
     /// `None` when it cannot be read.
     fn read_str(&self, at: StringAt, addr: u64, room: usize) -> Option<Vec<u8>>;
+
+    /// The function that an address is in.
+    fn symbol(&self, addr: u64) -> Option<Symbol<'_>>;
 
     /// The 32-bit number that stands for an address where the kernel does not want to show it.
     fn hash_pointer(&self, addr: u64) -> u32;

@@ -2,7 +2,7 @@
 
 use super::copied::Copied;
 use super::spec::{Conversion, Piece, Pointer, next};
-use super::{Source, StringAt};
+use super::{Source, StringAt, Symbol};
 use skep_abi::Errno;
 
 /// Takes a format apart and copies its arguments. The copies are ready to be read.
@@ -34,13 +34,13 @@ fn copy(copied: &mut Copied, conversion: Conversion, arg: u64, source: &dyn Sour
         }
         Conversion::Signed { .. }
         | Conversion::Unsigned { .. }
-        | Conversion::Pointer(Pointer::Hashed | Pointer::Plain | Pointer::Symbol) => {
+        | Conversion::Pointer(Pointer::Hashed | Pointer::Plain | Pointer::Symbol { .. }) => {
             copied.put_number(&arg.to_le_bytes())
         }
         Conversion::Char => copied.put_byte(arg as u8),
         Conversion::Str(at) => string(copied, at, arg, source),
         Conversion::Pointer(Pointer::Backtrace) => {
-            copied.put_text(symbol(arg).as_bytes());
+            copied.put_text(symbol(arg, 1, true, source).as_bytes());
             Ok(())
         }
         Conversion::Pointer(Pointer::Ip { six, leading }) => ip(copied, six, leading, arg, source),
@@ -67,9 +67,14 @@ fn ip(copied: &mut Copied, six: bool, leading: bool, addr: u64, source: &dyn Sou
     Ok(())
 }
 
-/// What the kernel prints for an address where it knows no symbol: there are none here.
-pub(super) fn symbol(addr: u64) -> String {
-    format!("{addr:#x}")
+/// The function that an address is in, or the address (`__sprint_symbol`, `kernel/kallsyms.c`). Return addresses are looked
+/// up one byte before: a call may be the last instruction of its function.
+pub(super) fn symbol(addr: u64, before: u64, with_offset: bool, source: &dyn Source) -> String {
+    match source.symbol(addr.wrapping_sub(before)) {
+        Some(Symbol { name, .. }) if !with_offset => name.to_owned(),
+        Some(Symbol { name, offset, size }) => format!("{name}+{:#x}/{size:#x}", offset + before),
+        None => format!("{addr:#x}"),
+    }
 }
 
 /// An address as `%pI4`, `%pi4` (`leading` zeroes), `%pI6` and `%pi6` (`leading`: no colons) print it.

@@ -30,7 +30,10 @@ fn argument(out: &mut Out<'_>, spec: &Spec, copied: &mut Copied, source: &dyn So
             out.address(spec, if shown { addr } else { u64::from(source.hash_pointer(addr)) });
         }
         Conversion::Pointer(Pointer::Plain) => out.address(spec, copied.take_number(8)),
-        Conversion::Pointer(Pointer::Symbol) => out.padded(spec, symbol(copied.take_number(8)).as_bytes()),
+        Conversion::Pointer(Pointer::Symbol { offset }) => {
+            let text = symbol(copied.take_number(8), 0, offset, source);
+            out.padded(spec, text.as_bytes());
+        }
         // Text of the first pass goes out as it is. With no room left it is skipped: neither counted nor taken, so that
         // later arguments are read from where it is.
         Conversion::Str(StringAt::Kernel | StringAt::User)

@@ -38,7 +38,7 @@ pub(super) enum Pointer {
     /// `%px`.
     Plain,
     /// `%ps`, `%pS`: a symbol where there is one.
-    Symbol,
+    Symbol { offset: bool },
     /// `%pB`.
     Backtrace,
     /// `%pI4`, `%pi4`, `%pI6`, `%pi6`.
@@ -126,7 +126,7 @@ fn pointer(format: &[u8], at: usize) -> Result<(Conversion, usize), Errno> {
         (b'u', b's') => return string(format, at + 2, StringAt::User),
         (b'K', _) => (Pointer::Hashed, at + 1),
         (b'x', _) => (Pointer::Plain, at + 1),
-        (b's' | b'S', _) => (Pointer::Symbol, at + 1),
+        (it @ (b's' | b'S'), _) => (Pointer::Symbol { offset: it == b'S' }, at + 1),
         (b'B', _) => (Pointer::Backtrace, at + 1),
         (it @ (b'i' | b'I'), six @ (b'4' | b'6')) => {
             (Pointer::Ip { six: six == b'6', leading: it == b'i' }, at + 2)

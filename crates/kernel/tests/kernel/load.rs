@@ -178,7 +178,11 @@ fn maps_that_a_program_type_may_not_use() {
     let events = kernel.map_create(&MapSpec::new(MapType::PerfEventArray, 4, 4, 1)).unwrap();
     let mut of = |prog_type, flags, map, expected: Expect| {
         let load = ProgLoad::new("test", prog_type, asm(&format!("r0 = 0\nr1 = map[fd:{map}] ll\nexit")));
-        check(&mut kernel, ProgLoad { flags, ..load }, expected);
+        let attach = match prog_type {
+            ProgType::Tracing => AttachType::TraceFentry.to_u32(),
+            _ => 0,
+        };
+        check(&mut kernel, ProgLoad { flags, expected_attach_type: attach, ..load }, expected);
     };
     of(ProgType::Xdp, 0, locked, expect!["loaded"]);
     of(
