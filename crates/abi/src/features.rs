@@ -36,6 +36,20 @@ features! {
     Jmp32 = "32-bit branches", 5, 1;
     /// Global variables: wide loads of a map value's address.
     GlobalData = "global variables", 5, 2;
+    /// Jumps back, in loops that end.
+    BoundedLoops = "loops", 5, 3;
+    /// Memory-mapped arrays (`BPF_F_MMAPABLE`).
+    MmapableArrays = "memory-mapped arrays", 5, 5;
+    /// Calls to functions that are verified on their own.
+    GlobalFunctions = "global functions", 5, 6;
+    /// Addresses of kernel variables by their types.
+    TypedKsyms = "typed kernel variables", 5, 10;
+    /// Tail calls in programs that call functions of their own.
+    TailCallsWithCalls = "tail calls along with bpf-to-bpf calls", 5, 10;
+    /// Programs that may sleep (`BPF_F_SLEEPABLE`).
+    Sleepable = "programs that may sleep", 5, 10;
+    /// XDP programs for packets in fragments (`BPF_F_XDP_HAS_FRAGS`).
+    XdpFragments = "XDP packets in fragments", 5, 18;
     /// Programs of more than 4,096 instructions.
     LargePrograms = "more than 4,096 instructions", 5, 2;
     /// Atomic operations that return the old value, and those beside addition.

@@ -118,6 +118,10 @@ pub(crate) struct RunArgs {
 pub(crate) struct InspectArgs {
     /// The object that clang made (.bpf.o)
     pub(crate) object: PathBuf,
+    /// Types of a kernel to judge the object by: bundled, host, or a file (raw BTF, or ELF with a .BTF section); may be
+    /// given several times
+    #[arg(long, value_name = "FILE|host|bundled", default_value = "bundled")]
+    pub(crate) btf: Vec<String>,
     /// Print one JSON document on stdout and nothing else
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use skep_abi::{AttachType, MapType, ProgType, flags};
-use skep_kernel::{Fd, Target};
+use skep_kernel::{Fd, Target, TargetBtf};
 use skep_maps::MapSpec;
 use skep_object::{DataKind, MapDef, Object, Var};
 
@@ -256,6 +256,16 @@ impl ProgramPlan {
             None => target::parse(section, def, &self.name),
         };
         parsed.map_err(|why| target::malformed(format!("program {}", self.name), why))
+    }
+
+    /// What it is attached to on a kernel with these types: what they name has been found in them.
+    ///
+    /// # Errors
+    /// Its section does not say it as it should, or the kernel has no such thing.
+    pub fn target_on(&self, object: &Object, types: &TargetBtf) -> Result<Target, Error> {
+        let mut target = self.target(object)?;
+        target::resolve(&mut target, Some(types), &self.name, &format!("program {}", self.name))?;
+        Ok(target)
     }
 
     fn of(index: usize, program: &skep_object::Program) -> ProgramPlan {

@@ -33,7 +33,8 @@ pub use argument::argument;
 pub use capture::{Capture, CaptureError, Captured};
 pub use conformance::{Conformance, conformance, hex};
 pub use inspect::{
-    ExternInspection, GlobalInspection, HelperUse, Inspection, MapInspection, ProgramInspection, inspect,
+    ExternInspection, GlobalInspection, HelperUse, Inspection, MapInspection, Need, Problem,
+    ProgramInspection, RelocationInspection, TargetInspection, TypeUse, inspect,
 };
 pub use json::{hex_string, value_to_json};
 pub use listing::{Listing, ListingLine, list_object, list_raw};

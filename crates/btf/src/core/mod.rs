@@ -56,5 +56,5 @@ pub use kind::{ReloKind, Subject};
 pub use name::essential_name;
 pub use outcome::{Match, Outcome};
 pub use patch::{POISON, Patched, patch};
-pub use relocate::{Relocator, relocate};
+pub use relocate::{Asked, Relocator, asked, relocate};
 pub use target::Target;

@@ -7,7 +7,7 @@ use super::ReloKind;
 use super::error::{Error, Failure};
 use super::outcome::{Access, Match, Outcome};
 use super::search::{self, Found};
-use super::spec::{Spec, type_text};
+use super::spec::{Spec, type_name, type_text};
 use super::target::{Candidate, Target};
 use super::value::{self, Number};
 use super::work::Work;
@@ -40,7 +40,7 @@ impl<'b> Relocator<'b> {
     pub fn relocate(&mut self, relo: &CoreRelo) -> Result<Outcome, Error> {
         let insn = relo.insn_off as usize / 8;
         let kind = ReloKind::from_number(relo.kind).ok_or(Error::UnknownKind { kind: relo.kind, insn })?;
-        let spec = self.parse(relo, kind)?;
+        let spec = parse(self.local, relo, kind)?;
         if kind == ReloKind::TypeIdLocal {
             let number = value::number(&spec, insn)?;
             return Ok(Outcome::local(&spec, number));
@@ -69,13 +69,6 @@ impl<'b> Relocator<'b> {
             spec: chosen.spec.to_string(),
         };
         Outcome::new(spec, original, Some(chosen.number.value), access, Some(found))
-    }
-
-    fn parse(&self, relo: &CoreRelo, kind: ReloKind) -> Result<Spec<'b>, Error> {
-        Spec::parse(self.local, relo, kind).map_err(|failure| {
-            let access: String = self.local.str(relo.access).chars().take(200).collect();
-            Error::parsing(format!("{} + {access}", type_text(self.local, relo.type_id)), failure)
-        })
     }
 
     /// Compares all candidates; those that match have to agree.
@@ -128,6 +121,35 @@ impl Chosen<'_> {
         }
         Ok(())
     }
+}
+
+/// What a record asks for, by the object's own types alone.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Asked {
+    /// What of it is wanted.
+    pub kind: ReloKind,
+    /// The type's kind and name: `struct task_struct`.
+    pub type_name: String,
+    /// The field or enumerator: `.comm[0]`, `::BPF_FUNC_ringbuf_output`; empty if it is the type as a whole.
+    pub path: String,
+}
+
+/// Reads a record without looking for anything.
+///
+/// # Errors
+/// The record is wrong, as [`Relocator::relocate`] would say.
+pub fn asked(local: &Btf, relo: &CoreRelo) -> Result<Asked, Error> {
+    let insn = relo.insn_off as usize / 8;
+    let kind = ReloKind::from_number(relo.kind).ok_or(Error::UnknownKind { kind: relo.kind, insn })?;
+    let spec = parse(local, relo, kind)?;
+    Ok(Asked { kind, type_name: type_name(local, relo.type_id), path: spec.path() })
+}
+
+fn parse<'b>(local: &'b Btf, relo: &CoreRelo, kind: ReloKind) -> Result<Spec<'b>, Error> {
+    Spec::parse(local, relo, kind).map_err(|failure| {
+        let access: String = local.str(relo.access).chars().take(200).collect();
+        Error::parsing(format!("{} + {access}", type_text(local, relo.type_id)), failure)
+    })
 }
 
 /// Only work can fail there.

@@ -126,7 +126,7 @@ impl<'b> Spec<'b> {
         }
     }
 
-    fn write_field(&self, out: &mut String) {
+    fn write_path(&self, out: &mut String) {
         for (at, step) in self.steps.iter().enumerate() {
             match step.name {
                 Some(name) => *out += &format!(".{name}"),
@@ -137,6 +137,21 @@ impl<'b> Spec<'b> {
                 return;
             }
         }
+    }
+
+    /// What is asked of, in C: `.a.b[2]`, `::NAME`, or nothing if it is the type.
+    pub(super) fn path(&self) -> String {
+        let mut path = String::new();
+        match (self.kind.subject(), self.steps.first()) {
+            (Subject::Field, _) => self.write_path(&mut path),
+            (Subject::EnumValue, Some(Accessor { name: Some(name), .. })) => path = format!("::{name}"),
+            _ => {}
+        }
+        path
+    }
+
+    fn write_field(&self, out: &mut String) {
+        self.write_path(out);
         let raw: Vec<String> = self.raw.iter().map(u32::to_string).collect();
         *out += &format!(" ({} @ offset {}", raw.join(":"), self.bit_offset / 8);
         if !self.bit_offset.is_multiple_of(8) {
@@ -166,6 +181,11 @@ impl fmt::Display for Spec<'_> {
 
 /// A type's id, kind and name: `[5] struct task_struct`.
 pub(super) fn type_text(btf: &Btf, id: TypeId) -> String {
+    format!("{id} {}", type_name(btf, id))
+}
+
+/// A type's kind and name.
+pub(super) fn type_name(btf: &Btf, id: TypeId) -> String {
     let kind = match btf.type_by_id(id).map(Type::kind) {
         None | Some(crate::Kind::Void) => "unknown".to_owned(),
         Some(kind) => kind.name().to_lowercase(),
@@ -174,7 +194,7 @@ pub(super) fn type_text(btf: &Btf, id: TypeId) -> String {
         "" => "<anon>",
         name => name,
     };
-    format!("{id} {kind} {name}")
+    format!("{kind} {name}")
 }
 
 /// A 32-bit enumerator is printed by its enumeration's sign, whatever it was stored as.

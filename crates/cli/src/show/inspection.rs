@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use skep_runner::{Inspection, MapInspection, ProgramInspection};
+use skep_runner::{Inspection, MapInspection, ProgramInspection, TargetInspection};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = AnsiColor::BrightBlack.on_default();
@@ -15,6 +15,10 @@ pub(crate) fn print(out: &mut impl Write, name: &str, it: &Inspection) -> io::Re
     let because = it.minimum_kernel_because.join(", ");
     let because = if because.is_empty() { because } else { format!(" for {because}") };
     writeln!(out, "needs Linux {}{because}", it.minimum_kernel)?;
+
+    for need in &it.guarded {
+        writeln!(out, "  {DIM}where the kernel has it: {}, since Linux {}{DIM:#}", need.what, need.since)?;
+    }
 
     heading(out, "programs", it.programs.len())?;
     it.programs.iter().try_for_each(|program| print_program(out, program))?;
@@ -36,7 +40,39 @@ pub(crate) fn print(out: &mut impl Write, name: &str, it: &Inspection) -> io::Re
         let calls = if helper.calls == 1 { "call" } else { "calls" };
         writeln!(out, "  {}  {DIM}{} {calls}, since {}{DIM:#}", helper.name, helper.calls, helper.since)?;
     }
+    heading(out, "types of the kernel", it.types.len())?;
+    for used in &it.types {
+        writeln!(out, "  {}  {DIM}{}{DIM:#}", used.name, used.uses.join(", "))?;
+    }
+    it.targets.iter().try_for_each(|target| print_target(out, target))?;
     it.warnings.iter().try_for_each(|warning| writeln!(out, "note: {warning}"))
+}
+
+fn print_target(out: &mut impl Write, it: &TargetInspection) -> io::Result<()> {
+    let verdict = if it.loads { "would load" } else { "would not load" };
+    writeln!(out, "\n{BOLD}with the types of {}: {verdict}{BOLD:#}", it.btf)?;
+    for problem in &it.problems {
+        writeln!(out, "  {}: {}", problem.place, problem.message)?;
+        if let Some(source) = &problem.source {
+            writeln!(out, "    {DIM}at {source}{DIM:#}")?;
+        }
+    }
+    for relo in &it.relocations {
+        let number =
+            |value: Option<u64>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());
+        let (from, to) = (number(relo.original), number(relo.value));
+        let what = match (relo.outcome, &relo.error, relo.reached) {
+            (_, Some(error), _) => error.clone(),
+            ("relocated", ..) => format!("{}: {from} -> {to}", relo.asks),
+            (outcome, _, true) => format!("{}: {outcome}", relo.asks),
+            (outcome, _, false) => format!("{}: {outcome}, but never executed", relo.asks),
+        };
+        writeln!(out, "  {DIM}{} {}: {what}{DIM:#}", relo.program, relo.insn)?;
+    }
+    match it.relocations_left_out {
+        0 => Ok(()),
+        more => writeln!(out, "  {DIM}and {more} more{DIM:#}"),
+    }
 }
 
 fn heading(out: &mut impl Write, what: &str, count: usize) -> io::Result<()> {

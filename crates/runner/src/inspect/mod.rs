@@ -1,18 +1,26 @@
 //! `skep inspect`: what an object contains, and the kernel that it needs.
 
+mod guards;
+mod needs;
+mod reach;
+mod target;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
-use skep::abi::{Feature, KernelVersion, helpers};
-use skep::isa::{AtomicOp, Callee, Imm64, IsaVersion, Op, decode};
-use skep::loader::sec;
-use skep::object::{DataKind, ExternKind, MapDef, Object, Program, Target};
+use skep::abi::helpers;
+use skep::btf::core::{self, ReloKind};
+use skep::isa::{Callee, Op, decode};
+use skep::kernel::TargetBtf;
+use skep::loader::{OpenObject, sec};
+use skep::object::{DataKind, ExternKind, MapDef, Object, Program};
 use skep::{Error, Result};
 
 use crate::listing;
-
-/// Instructions of a program that every kernel takes.
-const SMALL_PROGRAM: usize = 4096;
+use needs::Minimum;
+pub use needs::Need;
+pub use target::{Problem, RelocationInspection, TargetInspection};
 
 /// What an object contains.
 #[derive(Clone, Debug, Serialize)]
@@ -29,12 +37,21 @@ pub struct Inspection {
     pub externs: Vec<ExternInspection>,
     /// Helpers that are called, and from how many places.
     pub helpers: Vec<HelperUse>,
-    /// The first kernel that has every program type, map type, helper and feature that is used.
+    /// The first kernel that has every program type, map type, helper and feature that is used there: code that asks
+    /// first whether the kernel has what it uses counts only if it has.
     pub minimum_kernel: String,
     /// What of the object asks for that kernel.
     pub minimum_kernel_because: Vec<String>,
+    /// Everything that it needs of a kernel of that version, what is youngest first.
+    pub needs: Vec<Need>,
+    /// What it uses beside that, but only where it finds that the kernel has it.
+    pub guarded: Vec<Need>,
     /// Number of BTF types; none if the object has no BTF.
     pub btf_types: Option<u32>,
+    /// The kernel's types that CO-RE relocations ask for.
+    pub types: Vec<TypeUse>,
+    /// What becomes of it on kernels with certain types.
+    pub targets: Vec<TargetInspection>,
     /// What is odd, but no reason to refuse the object.
     pub warnings: Vec<String>,
 }
@@ -120,129 +137,77 @@ pub struct HelperUse {
     pub since: String,
 }
 
-/// Looks into an object.
+/// A type of the kernel's that CO-RE relocations ask for.
+#[derive(Clone, Debug, Serialize)]
+pub struct TypeUse {
+    /// Its kind and name: `struct task_struct`.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// What of it: `.pid`, `.mm (field_exists)`, `::BPF_FUNC_loop (enumval_exists)`, `(type_size)`.
+    pub uses: Vec<String>,
+}
+
+/// Looks into an object, and judges it by the types of some kernels.
 ///
 /// # Errors
 /// The bytes are no BPF object.
-pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
+pub fn inspect(bytes: &[u8], targets: &[TargetBtf]) -> Result<Inspection> {
     let object = Object::parse(bytes).map_err(|error| Error::from_input(error.to_string()))?;
-    let mut needs = Needs::default();
-    for program in object.entry_programs() {
-        if let Some(def) = sec::find(&program.section) {
-            needs.add(def.prog_type.since(), || format!("program type {}", def.prog_type.name()));
-        }
-    }
-    for kind in object.maps.iter().filter_map(MapDef::map_type) {
-        needs.add(kind.since(), || format!("map type {}", kind.name()));
-    }
-    let mut calls = BTreeMap::new();
-    for program in &object.programs {
-        scan(program, &mut needs, &mut calls);
-    }
-    let helpers = calls.iter().filter_map(|(id, calls)| {
-        let helper = helpers::helper(*id)?;
-        needs.add(helper.since, || format!("bpf_{}", helper.name));
-        Some(HelperUse {
-            name: format!("bpf_{}", helper.name),
-            calls: *calls,
-            since: helper.since.to_string(),
-        })
-    });
-    let helpers = helpers.collect();
+    let open = OpenObject::new(Arc::new(object));
+    let object = Arc::clone(open.object());
+    let Minimum { version, because, needs, guarded } = needs::minimum(&object, &open);
     Ok(Inspection {
         license: object.license.clone(),
         programs: object.programs.iter().map(|program| program_of(&object, program)).collect(),
         maps: object.maps.iter().map(|def| map_of(&object, def)).collect(),
         globals: globals_of(&object),
         externs: object.externs.iter().map(extern_of).collect(),
-        helpers,
-        minimum_kernel: needs.version.to_string(),
-        minimum_kernel_because: needs.because.into_iter().collect(),
+        helpers: helpers_of(&object),
+        minimum_kernel: version.to_string(),
+        minimum_kernel_because: because,
+        needs,
+        guarded,
         btf_types: object.btf.as_ref().map(|btf| btf.end_id().saturating_sub(1)),
+        types: types_of(&object),
+        targets: targets.iter().map(|target| target::inspect(&object, &open, target)).collect(),
         warnings: object.warnings.clone(),
     })
 }
 
-/// The oldest kernel that will do, and what asks for it.
-struct Needs {
-    version: KernelVersion,
-    because: BTreeSet<String>,
+fn helpers_of(object: &Object) -> Vec<HelperUse> {
+    let mut calls: BTreeMap<u32, usize> = BTreeMap::new();
+    for program in &object.programs {
+        let mut slot = 0;
+        while slot < program.insns.len() {
+            let op = decode(&program.insns, slot);
+            if let Ok(Op::Call(Callee::Helper(id))) = op
+                && program.reloc_at(slot).is_none()
+            {
+                *calls.entry(id).or_insert(0) += 1;
+            }
+            slot += op.map_or(1, |op| op.slots());
+        }
+    }
+    let used = |(id, calls): (u32, usize)| {
+        let helper = helpers::helper(id)?;
+        Some(HelperUse { name: format!("bpf_{}", helper.name), calls, since: helper.since.to_string() })
+    };
+    calls.into_iter().filter_map(used).collect()
 }
 
-impl Default for Needs {
-    /// The kernel that had the first of it all.
-    fn default() -> Needs {
-        Needs { version: KernelVersion::new(3, 18), because: BTreeSet::new() }
+fn types_of(object: &Object) -> Vec<TypeUse> {
+    let Some(btf) = &object.btf else { return Vec::new() };
+    let mut types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for relo in object.programs.iter().flat_map(|it| &it.core_relos) {
+        let Ok(asked) = core::asked(btf, relo) else { continue };
+        let uses = types.entry(asked.type_name).or_default();
+        // That a field is read is what is usual.
+        uses.insert(match asked.kind {
+            ReloKind::FieldByteOffset => asked.path,
+            kind => format!("{} ({})", asked.path, kind.name()).trim_start().to_owned(),
+        });
     }
-}
-
-impl Needs {
-    fn add(&mut self, since: KernelVersion, what: impl FnOnce() -> String) {
-        if since > self.version {
-            self.version = since;
-            self.because.clear();
-        }
-        if since == self.version {
-            self.because.insert(what());
-        }
-    }
-
-    fn feature(&mut self, feature: Feature) {
-        self.add(feature.since(), || feature.name().to_owned());
-    }
-}
-
-/// What the instructions of a function need, and which helpers they call.
-fn scan(program: &Program, needs: &mut Needs, calls: &mut BTreeMap<u32, usize>) {
-    if program.insns.len() > SMALL_PROGRAM {
-        needs.feature(Feature::LargePrograms);
-    }
-    for reloc in &program.relocs {
-        match reloc.target {
-            Target::Subprog { pointer: true, .. } => needs.feature(Feature::Callbacks),
-            Target::Subprog { .. } => needs.feature(Feature::BpfToBpf),
-            Target::Data { .. } => needs.feature(Feature::GlobalData),
-            Target::Map(_) | Target::Extern(_) => {}
-        }
-    }
-    let mut slot = 0;
-    while slot < program.insns.len() {
-        let Ok(op) = decode(&program.insns, slot) else {
-            slot += 1;
-            continue;
-        };
-        slot += op.slots();
-        if let Op::Call(Callee::Helper(id)) = op
-            && program.reloc_at(slot - 1).is_none()
-        {
-            *calls.entry(id).or_insert(0) += 1;
-        }
-        if let Some(feature) = feature_of(&op) {
-            needs.feature(feature);
-        }
-    }
-}
-
-/// The youngest feature that an instruction is.
-fn feature_of(op: &Op) -> Option<Feature> {
-    match op {
-        Op::MayGoto { .. } => Some(Feature::MayGoto),
-        Op::AddrSpaceCast { .. } => Some(Feature::AddrSpaceCast),
-        Op::Atomic { op: AtomicOp::LoadAcquire | AtomicOp::StoreRelease, .. } => {
-            Some(Feature::AcquireRelease)
-        }
-        Op::Atomic { op: AtomicOp::Add, .. } => None,
-        Op::Atomic { .. } => Some(Feature::Atomics),
-        Op::Call(Callee::Kfunc { .. }) => Some(Feature::Kfuncs),
-        Op::LoadImm64 { value: Imm64::Func(_), .. } => Some(Feature::Callbacks),
-        op => match op.isa_version() {
-            IsaVersion::V4 => Some(Feature::IsaV4),
-            // 32-bit arithmetic is as old as eBPF; it is branches that came with -mcpu=v3.
-            IsaVersion::V3 if matches!(op, Op::Branch { .. }) => Some(Feature::Jmp32),
-            IsaVersion::V2 => Some(Feature::LessThan),
-            _ => None,
-        },
-    }
+    types.into_iter().map(|(name, uses)| TypeUse { name, uses: uses.into_iter().collect() }).collect()
 }
 
 fn program_of(object: &Object, program: &Program) -> ProgramInspection {
