@@ -4,18 +4,31 @@ use crate::context::{Area, Frame};
 use crate::effects::Effects;
 use crate::fire::{Seq, Traced};
 use crate::notes::BadLoads;
-use skep_abi::ProgType;
+use skep_abi::{MapType, ProgType};
 use skep_memory::Site;
 
-/// Where the packet of an XDP or traffic control program is to go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Where the packet, message or stream of a program is to go.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Redirect {
-    /// The device's index.
+    /// The device's index; 0 if it goes to something else: a CPU, a socket, all devices of a map.
     pub ifindex: u32,
-    /// `bpf_redirect`'s flags: `BPF_F_INGRESS`.
+    /// The helper's flags: `BPF_F_INGRESS`; of `bpf_redirect_map`, `BPF_F_BROADCAST` and `BPF_F_EXCLUDE_INGRESS`.
     pub flags: u64,
+    /// The element of a map that names the target.
+    pub through: Option<Through>,
     /// `bpf_redirect_peer`: to the peer of the device, in its own network namespace.
     pub peer: bool,
+}
+
+/// An element of a map that something is sent through.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Through {
+    /// The map's name.
+    pub map: String,
+    /// Its type.
+    pub kind: MapType,
+    /// The key.
+    pub key: Vec<u8>,
 }
 
 /// One invocation of a program, its tail calls included.

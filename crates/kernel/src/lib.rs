@@ -70,6 +70,7 @@ mod kernel;
 mod maps;
 mod notes;
 mod object;
+mod outside;
 mod perf;
 mod probe;
 mod prog;
@@ -93,9 +94,10 @@ pub use effects::{Branch, Effects, PerfValue, Signal};
 pub use files::Fd;
 pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;
-pub use invocation::Redirect;
+pub use invocation::{Redirect, Through};
 pub use kernel::Kernel;
 pub use notes::Note;
+pub use outside::OutsideKind;
 pub use perf::{PerfEventAttr, PerfRing};
 pub use prog::{
     FuncInfo, LineInfo, MapView, NotVerified, ProgInfo, ProgLoad, ProgView, Rejection, Verdict, Verify,

@@ -2,12 +2,13 @@
 
 mod held;
 
+use self::held::Shape;
 use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::object::{MapObject, Object, Owner};
 use crate::prog::Prog;
 use crate::report::over_limit;
-use skep_abi::{Errno, MapType};
+use skep_abi::Errno;
 use skep_maps::{Access, CreateError, Cx, Displaced, Map, MapSpec, ObjRef, Side};
 
 impl Kernel {
@@ -105,10 +106,17 @@ impl Kernel {
     /// `EBADF`, `EINVAL`: no map. `EPERM`: the fd is write-only. `ENOENT`: no such key; see [`Map::lookup_user`].
     pub fn map_lookup_elem(&self, fd: Fd, key: &[u8]) -> Result<Vec<u8>, Errno> {
         let map = self.readable(fd)?;
-        if matches!(map.spec().kind, MapType::ProgArray | MapType::ArrayOfMaps | MapType::HashOfMaps) {
-            // The map checks the key; its answer is a number of ours.
-            map.lookup_user(&self.core.cx(&self.memory), key)?;
-            return map.held(key).map(|id| id_of(id).to_le_bytes().to_vec()).ok_or(Errno::ENOENT);
+        match held::shape(map.spec().kind) {
+            Shape::Fds => {
+                // The map checks the key; its answer is a number of ours.
+                map.lookup_user(&self.core.cx(&self.memory), key)?;
+                return map.held(key).map(|id| self.show_held(map.spec(), id)).ok_or(Errno::ENOENT);
+            }
+            Shape::Owned => {
+                let owner = self.owner_for(self.core.map_of(fd)?, key)?;
+                return map.owned(&self.core.cx(&self.memory), owner);
+            }
+            Shape::Plain | Shape::Targets => {}
         }
         map.lookup_user(&self.core.cx(&self.memory), key)
     }
@@ -123,8 +131,16 @@ impl Kernel {
     /// is then as it was. `ENOMEM`: no room, or [`Kernel::refused`] says why.
     pub fn map_update_elem(&mut self, fd: Fd, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
         let (id, map) = self.writable(fd)?;
-        if held::takes_fds(map.spec().kind) {
-            return self.store_fd(id, key, value, flags);
+        match held::shape(map.spec().kind) {
+            Shape::Fds => return self.store_fd(id, key, value, flags),
+            Shape::Targets => return self.store_target(id, key, value, flags),
+            Shape::Owned => {
+                let owner = self.owner_for(id, key)?;
+                let (_, displaced) = self.change(id, |map, cx| map.own(cx, owner, Some(value), flags))?;
+                self.drop_displaced(displaced);
+                return Ok(());
+            }
+            Shape::Plain => {}
         }
         let displaced = self.change(id, |map, cx| map.update(cx, key, value, flags, Side::User))?;
         self.drop_displaced(displaced);
@@ -152,8 +168,14 @@ impl Kernel {
     /// # Errors
     /// `EPERM`: the fd is read-only, or the map is frozen; see [`Map::delete`].
     pub fn map_delete_elem(&mut self, fd: Fd, key: &[u8]) -> Result<(), Errno> {
-        let (id, _) = self.writable(fd)?;
-        let displaced = self.change(id, |map, cx| map.delete(cx, key, Side::User))?;
+        let (id, map) = self.writable(fd)?;
+        let displaced = match held::shape(map.spec().kind) {
+            Shape::Owned => {
+                let owner = self.owner_for(id, key)?;
+                self.change(id, |map, cx| map.disown(cx, owner))?
+            }
+            _ => self.change(id, |map, cx| map.delete(cx, key, Side::User))?,
+        };
         self.drop_displaced(displaced);
         Ok(())
     }

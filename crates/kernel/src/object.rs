@@ -1,5 +1,6 @@
 //! Everything that a file descriptor can stand for, counted by its users.
 
+use crate::outside::Outside;
 use crate::perf::PerfEvent;
 use crate::prog::Prog;
 use skep_abi::Errno;
@@ -9,11 +10,12 @@ use skep_memory::layout::{HANDLE_BASE, HANDLE_SIZE};
 /// Bytes of address space of a handle: what `struct bpf_map` is small against.
 const HANDLE_STRIDE: u64 = 64;
 
-/// A map, program or perf event.
+/// A map, program, perf event, or another kernel object.
 pub(crate) enum Object {
     Map(Box<MapObject>),
     Prog(Prog),
     Perf(PerfEvent),
+    Outside(Outside),
 }
 
 /// A map and what the kernel keeps beside it.

@@ -247,7 +247,7 @@ impl Kernel {
             packet_out,
             meta_out,
             ctx_out: now.ctx.bytes(&self.memory),
-            redirect: now.redirect,
+            redirect: now.redirect.clone(),
             output: now.seq.as_ref().map(|it| it.bytes.clone()),
             effects: now.effects.clone(),
             notes: self.core.notes(),

@@ -7,6 +7,7 @@ use crate::files::{Fd, Files};
 use crate::fire::{Format, Keep};
 use crate::invocation::Invocation;
 use crate::object::{Object, Objects};
+use crate::outside::OutsideKind;
 use crate::prog::TextMap;
 use crate::rng::{Rng, mix};
 use crate::stacks::Stacks;
@@ -44,6 +45,10 @@ pub(crate) struct Core {
     pub(crate) text: TextMap,
     /// Ring buffer maps by the address of their first page.
     pub(crate) rings: BTreeMap<u64, ObjRef>,
+    /// Kernel objects that descriptors stand for, by kind and address.
+    pub(crate) outside: BTreeMap<(OutsideKind, u64), ObjRef>,
+    /// Cookies that such objects were given so far.
+    pub(crate) cookies: u64,
     pub(crate) user: UserMemory,
     pub(crate) trace: TraceLog,
     /// Ids that perf events were given so far.
@@ -84,6 +89,8 @@ impl Core {
             files: Files::default(),
             text: TextMap::default(),
             rings: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            cookies: 0,
             user: UserMemory::default(),
             trace: TraceLog::default(),
             perf_ids: 0,
@@ -133,6 +140,7 @@ impl Core {
                     }
                 }
                 Object::Perf(event) => event.destroy(memory),
+                Object::Outside(it) => self.end_outside(memory, it),
             }
         }
     }

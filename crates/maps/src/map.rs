@@ -7,6 +7,7 @@ use skep_memory::Memory;
 use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::{Displaced, ObjRef};
+use crate::local::Local;
 use crate::ringbuf::RingBuffer;
 use crate::rules;
 use crate::spec::{CreateError, MapSpec, SpecialKind};
@@ -248,6 +249,91 @@ impl Map {
     pub fn hold(&mut self, key: &[u8], object: ObjRef, flags: u64) -> Result<Displaced, Errno> {
         self.check_key(key)?;
         with_storage!(&mut self.body, it => it.hold(key, object, flags)).map(Displaced::of)
+    }
+
+    /// The checks of [`Map::place`] that come before devices and descriptors are looked at.
+    ///
+    /// # Errors
+    /// As for [`Map::place`]; the rest of an update with these arguments.
+    pub fn admits(&self, cx: &Cx<'_>, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
+        self.check_key(key)?;
+        self.check_value(value)?;
+        let cx = self.clamp(cx);
+        with_storage!(&self.body, it => it.admits(&cx, key, value, flags))
+    }
+
+    /// Puts a target into a DEVMAP, DEVMAP_HASH or CPUMAP, which [`Map::admits`] agreed to: the value has the id of the
+    /// program where user space had its descriptor.
+    ///
+    /// # Errors
+    /// -E2BIG: it is full. -ENOMEM: no room. -EOPNOTSUPP: another type.
+    pub fn place(
+        &mut self,
+        cx: &Cx<'_>,
+        key: &[u8],
+        value: &[u8],
+        program: Option<ObjRef>,
+    ) -> Result<Displaced, Errno> {
+        self.check_key(key)?;
+        self.check_value(value)?;
+        self.displacing(cx, |body, cx, out| with_storage!(body, it => it.place(cx, key, value, program, out)))
+    }
+
+    /// The values of a map of local storage.
+    ///
+    /// # Errors
+    /// -EINVAL: another type.
+    pub fn local(&self) -> Result<&Local, Errno> {
+        with_storage!(&self.body, it => it.local()).ok_or(Errno::EINVAL)
+    }
+
+    /// The value of an owner in a map of local storage as user space sees it.
+    ///
+    /// # Errors
+    /// -ENOENT: it has none. -EINVAL: another type.
+    pub fn owned(&self, cx: &Cx<'_>, owner: u64) -> Result<Vec<u8>, Errno> {
+        self.local()?.read_of(cx.memory, owner)
+    }
+
+    /// Gives an owner a value in a map of local storage, zero without one, and answers its address.
+    ///
+    /// # Errors
+    /// -EINVAL: flags, another type. -EEXIST and -ENOENT by the flags. -ENOMEM: no room.
+    pub fn own(
+        &mut self,
+        cx: &Cx<'_>,
+        owner: u64,
+        value: Option<&[u8]>,
+        flags: u64,
+    ) -> Result<(u64, Displaced), Errno> {
+        value.map_or(Ok(()), |value| self.check_value(value))?;
+        let mut addr = 0;
+        let displaced = self.displacing(cx, |body, cx, out| {
+            let local = with_storage!(body, it => it.local_mut()).ok_or(Errno::EINVAL)?;
+            addr = local.set(cx, owner, value, flags, out)?;
+            Ok(())
+        })?;
+        Ok((addr, displaced))
+    }
+
+    /// Takes an owner's value away.
+    ///
+    /// # Errors
+    /// -ENOENT: it has none. -EINVAL: another type.
+    pub fn disown(&mut self, cx: &Cx<'_>, owner: u64) -> Result<Displaced, Errno> {
+        self.displacing(cx, |body, cx, out| {
+            let local = with_storage!(body, it => it.local_mut()).ok_or(Errno::EINVAL)?;
+            local.remove(cx.memory, owner, out)
+        })
+    }
+
+    /// The address of a cgroup's value on this CPU in a CGROUP_STORAGE map, made if there is none.
+    ///
+    /// # Errors
+    /// -EINVAL: another type. -ENOMEM: no room.
+    pub fn attach_cgroup(&mut self, cx: &Cx<'_>, cgroup: u64, attach_type: u32) -> Result<u64, Errno> {
+        let cx = self.clamp(cx);
+        with_storage!(&mut self.body, it => it.attach(&cx, cgroup, attach_type))
     }
 
     /// All handles that elements hold.

@@ -121,7 +121,7 @@ special_kinds! {
     /// `struct bpf_spin_lock`.
     SpinLock = 4, [Hash Array CgroupStorage SkStorage InodeStorage TaskStorage CgrpStorage];
     /// `struct bpf_res_spin_lock`.
-    ResSpinLock = 4, [Hash Array];
+    ResSpinLock = 4, [Hash Array CgroupStorage SkStorage InodeStorage TaskStorage CgrpStorage];
     /// `struct bpf_timer`.
     Timer = 16, [Hash LruHash Array];
     /// `struct bpf_wq`.

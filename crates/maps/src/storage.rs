@@ -8,15 +8,19 @@ use skep_memory::Memory;
 use crate::array::{Array, PercpuArray};
 use crate::backing::Backing;
 use crate::bloom::Bloom;
+use crate::cgroup::Cgroups;
 use crate::cursor::{Cursor, Item};
 use crate::handle::{Displaced, ObjRef};
 use crate::hash::{Hash, HashOfMaps, LruHash, LruPercpuHash, PercpuHash};
+use crate::local::Local;
 use crate::lpm::Lpm;
 use crate::queue::Queue;
 use crate::ringbuf::RingBuffer;
 use crate::slots::Slots;
+use crate::sockets::Sockets;
 use crate::spec::{CreateError, MapSpec};
 use crate::stack_trace::StackTrace;
+use crate::targets::Targets;
 
 /// Where and for whom an operation runs.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +157,38 @@ pub(crate) trait Storage: Sized {
         Err(Errno::EOPNOTSUPP)
     }
 
+    /// The checks of [`Storage::place`] that come before devices and descriptors are looked at.
+    fn admits(&self, _cx: &Cx<'_>, _key: &[u8], _value: &[u8], _flags: u64) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Puts a value and the program that goes with it at a key.
+    fn place(
+        &mut self,
+        _cx: &Cx<'_>,
+        _key: &[u8],
+        _value: &[u8],
+        _program: Option<ObjRef>,
+        _out: &mut Displaced,
+    ) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// The value of a cgroup, made if there is none.
+    fn attach(&mut self, _cx: &Cx<'_>, _cgroup: u64, _attach_type: u32) -> Result<u64, Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Values by owner, when the type is local storage.
+    fn local(&self) -> Option<&Local> {
+        None
+    }
+
+    /// The same, to change them.
+    fn local_mut(&mut self) -> Option<&mut Local> {
+        None
+    }
+
     /// All handles that elements hold.
     fn all_held(&self) -> Vec<ObjRef> {
         Vec::new()
@@ -180,6 +216,9 @@ pub(crate) struct Change<'a> {
     pub(crate) flags: u64,
     pub(crate) side: Side,
 }
+
+type PlainCgroups = Cgroups<false>;
+type PercpuCgroups = Cgroups<true>;
 
 /// Makes the enum of all storages and its dispatch from the table.
 macro_rules! map_types {
@@ -245,6 +284,19 @@ map_types! {
     LpmTrie => Lpm;
     ArrayOfMaps => Slots;
     HashOfMaps => HashOfMaps;
+    Devmap => Targets;
+    Sockmap => Sockets;
+    Cpumap => Targets;
+    Xskmap => Sockets;
+    Sockhash => Sockets;
+    CgroupStorage => PlainCgroups;
+    ReuseportSockarray => Sockets;
+    PercpuCgroupStorage => PercpuCgroups;
+    SkStorage => Local;
+    DevmapHash => Targets;
+    InodeStorage => Local;
+    TaskStorage => Local;
+    CgrpStorage => Local;
     Queue => Queue;
     Stack => Queue;
     BloomFilter => Bloom;

@@ -23,8 +23,9 @@
 //! | `contains` | value | `ok`, errno: a bloom filter's lookup |
 //! | `push` | value, flags | `ok`, errno |
 //! | `pop`, `peek` | | value, errno and what the value became |
-//! | `set` | key, `prog`, `bad` or a map, flags | `ok`, errno; `map` is like the template, `map.max` differs in that |
+//! | `set` | key, `prog`, `socket`, `bad` or a map, flags | `ok`, errno; `map` is like the template, `map.max` differs in that |
 //! | `inner` | key, key | what a program finds in an inner map: value, `null`, or `none` without an inner map |
+//! | `redirect` | key, flags | the verdict that `bpf_redirect_map` gives an XDP program |
 //! | `order` | | every key, in the order of walking |
 //! | `held` | key | `held` if the slot holds a descriptor's object, errno |
 //! | `stale` | key, value | what a pointer from before an update with the value shows after it |

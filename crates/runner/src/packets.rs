@@ -8,7 +8,7 @@ use crate::capture::{Capture, Captured};
 use crate::json::hex_string;
 use crate::report::{PacketRun, RunReport};
 use crate::request::RunRequest;
-use crate::session::{Session, redirect};
+use crate::session::{Session, redirect, redirect_map};
 
 /// A capture may execute as much as the budget of one run, and this for each of its packets.
 const PACKET_BUDGET: u64 = 10_000;
@@ -112,6 +112,7 @@ impl<'a> Packets<'a> {
             retval_name: ran.verdict(),
             insns: ran.insns,
             redirect_ifindex: redirect(&ran),
+            redirect_map: redirect_map(&ran),
             packet_out: ran.packet_out.filter(|after| *after != packet.data).map(|after| hex_string(&after)),
             ..line(number, packet)
         };
@@ -156,6 +157,7 @@ fn line(number: u64, packet: &PacketCtx) -> PacketRun {
         insns: 0,
         packet_out: None,
         redirect_ifindex: None,
+        redirect_map: None,
     }
 }
 

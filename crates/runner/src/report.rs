@@ -45,6 +45,9 @@ pub struct RunReport {
     /// The device that the packet was redirected to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_ifindex: Option<u32>,
+    /// The element of a map that it was redirected through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_map: Option<RedirectMap>,
     /// Every packet of a capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs: Option<Vec<PacketRun>>,
@@ -105,6 +108,24 @@ pub struct PacketRun {
     /// The device that it was redirected to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_ifindex: Option<u32>,
+    /// The element of a map that it was redirected through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_map: Option<RedirectMap>,
+}
+
+/// The element of a map that something was sent through.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RedirectMap {
+    /// The map's name.
+    pub map: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub map_type: &'static str,
+    /// The key, as a number if it has 4 bytes, else in hexadecimal.
+    pub key: String,
+    /// Whether it goes to every device of the map.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub broadcast: bool,
 }
 
 /// A map and its elements.

@@ -5,7 +5,8 @@ use skep::loader::Loaded;
 use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Skep, Target};
 
 use crate::element::{self, Room};
-use crate::report::{FaultReport, RunReport};
+use crate::json::hex_string;
+use crate::report::{FaultReport, RedirectMap, RunReport};
 use crate::request::{Global, Input, RunRequest};
 
 /// Bytes of a context that is made up where none is given: zeros.
@@ -14,7 +15,22 @@ const MADE_UP: usize = 512;
 const NOTES: usize = 16;
 
 pub(crate) fn redirect(ran: &Ran) -> Option<u32> {
-    ran.redirect.map(|Redirect { ifindex, .. }| ifindex)
+    ran.redirect.as_ref().map(|Redirect { ifindex, .. }| *ifindex).filter(|ifindex| *ifindex != 0)
+}
+
+pub(crate) fn redirect_map(ran: &Ran) -> Option<RedirectMap> {
+    let redirect = ran.redirect.as_ref()?;
+    let through = redirect.through.as_ref()?;
+    let key = match through.key.as_slice().try_into() {
+        Ok(index) => u32::from_le_bytes(index).to_string(),
+        Err(_) => hex_string(&through.key),
+    };
+    Some(RedirectMap {
+        map: through.map.clone(),
+        map_type: through.kind.name(),
+        key,
+        broadcast: redirect.flags & skep::flags::BPF_F_BROADCAST != 0,
+    })
 }
 
 /// A machine with the object in it, and the report that grows.
@@ -103,6 +119,7 @@ impl Session {
         self.report.retval_name = ran.verdict();
         self.report.insns += ran.insns;
         self.report.redirect_ifindex = redirect(ran);
+        self.report.redirect_map = redirect_map(ran);
         self.add_notes(&ran.notes);
     }
 

@@ -56,6 +56,14 @@ fn print_once(out: &mut impl Write, report: &RunReport) -> io::Result<()> {
         if let Some(ifindex) = report.redirect_ifindex {
             write!(out, ", redirected to interface {ifindex}")?;
         }
+        if let Some(through) = &report.redirect_map {
+            let all = if through.broadcast { "all of " } else { "" };
+            write!(
+                out,
+                ", redirected through {all}{} ({}), key {}",
+                through.map, through.map_type, through.key
+            )?;
+        }
         if let Some(ns) = report.ns_per_run {
             write!(out, ", {ns:.1} ns per run")?;
         }

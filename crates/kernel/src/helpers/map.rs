@@ -17,8 +17,13 @@ const KEY_BYTES_PER_CHARGE: u64 = 2;
 pub(super) fn lookup_elem(env: &mut Env<'_, '_>) -> Answer {
     let map = &env.map(0)?.1.map;
     let key = env.key(1, map.spec().key_size as usize)?;
-    if let MapType::ArrayOfMaps | MapType::HashOfMaps = map.spec().kind {
-        return ret(map.held(&key).map_or(0, handle));
+    match map.spec().kind {
+        MapType::ArrayOfMaps | MapType::HashOfMaps => return ret(map.held(&key).map_or(0, handle)),
+        MapType::Sockmap | MapType::Sockhash | MapType::ReuseportSockarray | MapType::Xskmap => {
+            let socket = map.held(&key).and_then(|id| env.core.outside(id));
+            return ret(socket.map_or(0, |it| it.addr));
+        }
+        _ => {}
     }
     let found = map.lookup_ptr(&env.core.cx(env.memory()), &key);
     env.charge_key(key.len());

@@ -18,12 +18,14 @@ mod perf;
 mod printk;
 mod probe;
 mod probed;
+mod redirect;
 mod ring;
 mod seq;
 mod show;
 mod skb;
 mod skb_resize;
 mod stack;
+mod storage;
 mod strings;
 mod sys;
 mod task;
@@ -75,6 +77,16 @@ helpers! {
     map_pop_elem => map::pop_elem;
     map_peek_elem => map::peek_elem;
     for_each_map_elem => map::for_each_elem, then for_each_next;
+
+    sk_storage_get => storage::sk_get;
+    sk_storage_delete => storage::sk_delete;
+    inode_storage_get => storage::inode_get;
+    inode_storage_delete => storage::inode_delete;
+    task_storage_get => storage::task_get;
+    task_storage_delete => storage::task_delete;
+    cgrp_storage_get => storage::cgrp_get;
+    cgrp_storage_delete => storage::cgrp_delete;
+    get_local_storage => storage::local;
 
     spin_lock => lock::lock;
     spin_unlock => lock::unlock;
@@ -183,6 +195,14 @@ helpers! {
     xdp_load_bytes => xdp::load_bytes;
     xdp_store_bytes => xdp::store_bytes;
     redirect => packet::redirect;
+    redirect_map => redirect::map;
+    sk_redirect_map => redirect::to_socket;
+    sk_redirect_hash => redirect::to_socket_by_key;
+    msg_redirect_map => redirect::to_socket;
+    msg_redirect_hash => redirect::to_socket_by_key;
+    sock_map_update => redirect::update;
+    sock_hash_update => redirect::update;
+    sk_select_reuseport => redirect::select_reuseport;
     redirect_peer => packet::redirect_peer;
 
     skb_load_bytes => skb::load_bytes;

@@ -31,7 +31,7 @@ pub(super) fn redirect(env: &mut Env<'_, '_>) -> Answer {
     if flags & !known != 0 {
         return ret(dropped);
     }
-    env.core.now.redirect = Some(Redirect { ifindex, flags, peer: false });
+    env.core.now.redirect = Some(Redirect { ifindex, flags, through: None, peer: false });
     ret(done)
 }
 
@@ -41,6 +41,6 @@ pub(super) fn redirect_peer(env: &mut Env<'_, '_>) -> Answer {
     if flags != 0 {
         return ret(tc::TC_ACT_SHOT as u64);
     }
-    env.core.now.redirect = Some(Redirect { ifindex, flags, peer: true });
+    env.core.now.redirect = Some(Redirect { ifindex, flags, through: None, peer: true });
     ret(tc::TC_ACT_REDIRECT as u64)
 }

@@ -8,6 +8,7 @@ mod d_path;
 mod fire;
 mod fire_types;
 mod load;
+mod map_types;
 mod maps_and_fds;
 mod memory_limit;
 mod objects;

@@ -16,6 +16,8 @@ mod order;
 mod percpu;
 mod plain;
 
+pub(crate) use core::check_flags;
+pub(crate) use index::Index;
 pub(crate) use lru_hash::LruHash;
 pub(crate) use lru_percpu::LruPercpuHash;
 pub(crate) use maps::HashOfMaps;

@@ -89,6 +89,17 @@ pub(crate) struct Replay {
     cpus: u32,
     /// The only inner map that is ever put anywhere.
     inner: Option<Map>,
+    handles: u32,
+}
+
+/// Whether values are devices or CPUs.
+fn is_target(kind: MapType) -> bool {
+    matches!(kind, MapType::Devmap | MapType::DevmapHash | MapType::Cpumap)
+}
+
+/// Whether keys are descriptors of whoever has the value; those of the recording are not open.
+fn is_owned(kind: MapType) -> bool {
+    matches!(kind, MapType::SkStorage | MapType::TaskStorage)
 }
 
 impl Replay {
@@ -102,7 +113,7 @@ impl Replay {
         let inner = inner.transpose().map_err(|error| format!("template: {error}"))?;
         let spec = MapSpec { inner: inner.as_ref().map(|it| Box::new(it.spec().clone())), ..spec };
         let map = Map::new(spec, &cx).map_err(|error| error.errno().to_string())?;
-        Ok(Replay { memory, map, access, cpus, inner })
+        Ok(Replay { memory, map, access, cpus, inner, handles: 7 })
     }
 
     /// Runs one command.
@@ -134,7 +145,7 @@ impl Replay {
         let key = if matches!(command, "consumer" | "fill" | "touch") { Vec::new() } else { args.bytes(0) };
         let known = |flags: u64| if flags & !BPF_F_LOCK == 0 { Ok(flags) } else { Err(Errno::EINVAL) };
         match command {
-            "lookup" => {
+            "lookup" if !is_owned(self.map.spec().kind) => {
                 let flags = known(args.number(1))?;
                 self.may_read()?;
                 self.map.lookup_with(&cx, &key, flags).map(|value| hex(&value))
@@ -145,6 +156,13 @@ impl Replay {
                 self.may_read().and(self.may_write())?;
                 self.map.take_user(&cx, &key, flags).map(|(value, _)| hex(&value))
             }
+            "update" if is_target(self.map.spec().kind) => {
+                self.may_write()?;
+                self.place(cpu, &key, &args.bytes(1), args.number(2)).map(|()| ok())
+            }
+            "lookup" | "update" | "delete" if is_owned(self.map.spec().kind) => Err(Errno::EBADF),
+            // The descriptors of the recording are none of sockets.
+            "update" if self.map.spec().kind == MapType::Xskmap => Err(Errno::ENOTSOCK),
             "update" => {
                 self.may_write()?;
                 self.map.update(&cx, &key, &args.bytes(1), args.number(2), Side::User).map(|_| ok())
@@ -239,6 +257,7 @@ impl Replay {
             "contains" => self.map.contains(&key).map(|()| "ok".to_string()),
             "pop" => Ok(self.given(self.map.spec().value_size, |map, _| map.pop())),
             "peek" => Ok(self.given(self.map.spec().value_size, |map, cx| map.peek(cx))),
+            "redirect" => Ok(self.redirect(args.number(0) as u32, args.number(1)).to_string()),
             "inner" => self.inner(cpu, &key, &args.bytes(1)),
             "output" => {
                 self.map.ring().unwrap().output(&self.memory, &key, args.number(1)).map(|_| "ok".to_string())
@@ -263,6 +282,37 @@ impl Replay {
         let mut value = vec![0; inner.value_len(Side::Program)];
         self.memory.read(addr, &mut value).unwrap();
         Ok(hex(&value))
+    }
+
+    /// An update of a map of devices or CPUs: there is device 1 alone, and no program's descriptor is good.
+    fn place(&mut self, cpu: u32, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
+        let cx = Cx::new(&self.memory, self.cpus).on(cpu);
+        self.map.admits(&cx, key, value, flags)?;
+        let is_cpu = self.map.spec().kind == MapType::Cpumap;
+        let word =
+            |at: usize| value.get(at..at + 4).map_or(0, |it| i32::from_le_bytes(it.try_into().unwrap()));
+        if !is_cpu && !matches!(word(0), 0 | 1) {
+            return Err(Errno::EINVAL);
+        }
+        if word(4) > 0 && word(0) != 0 {
+            return Err(if is_cpu { Errno::ENOMEM } else { Errno::EINVAL });
+        }
+        let mut value = value.to_vec();
+        value.iter_mut().skip(4).for_each(|byte| *byte = 0);
+        self.map.place(&cx, key, &value, None).map(drop)
+    }
+
+    /// As the helper has it (`__bpf_xdp_redirect_map`).
+    fn redirect(&self, key: u32, flags: u64) -> u64 {
+        let known =
+            if matches!(self.map.spec().kind, MapType::Devmap | MapType::DevmapHash) { 0x18 } else { 0 };
+        let key = key.to_le_bytes();
+        if flags & !(3 | known) != 0 {
+            return 0;
+        }
+        let found =
+            self.map.held(&key).is_some() || matches!(self.map.lookup_ptr(&self.cx(0), &key), Ok(Some(_)));
+        if found || flags & 8 != 0 { 4 } else { flags & 3 }
     }
 
     fn order(&self) -> String {
@@ -302,12 +352,20 @@ impl Replay {
         }
         self.map.check_hold(&key, flags)?;
         match (self.map.spec().kind, args.0[1]) {
-            (MapType::ProgArray, "prog") => {}
+            (MapType::ProgArray, "prog") | (_, "socket") => {}
+            (
+                MapType::Xskmap | MapType::Sockmap | MapType::Sockhash | MapType::ReuseportSockarray,
+                "prog",
+            ) => {
+                return Err(Errno::ENOTSOCK);
+            }
             (MapType::ArrayOfMaps | MapType::HashOfMaps, "prog") => return Err(Errno::EINVAL),
             (_, "bad" | "prog") => return Err(Errno::EBADF),
             (_, candidate) => self.check_candidate(candidate)?,
         }
-        self.map.hold(&key, ObjRef(7), flags).map(drop)
+        // Every socket is a new one.
+        self.handles += 1;
+        self.map.hold(&key, ObjRef(self.handles), flags).map(drop)
     }
 
     /// Whether a map that is or is not like the template goes into this one.

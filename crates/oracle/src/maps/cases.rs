@@ -10,6 +10,7 @@ mod nested;
 mod random;
 mod rings;
 mod slots;
+mod targets;
 
 use super::{Case, Field, Spec};
 
@@ -33,6 +34,17 @@ mod names {
     pub(super) const QUEUE: u32 = MapType::Queue as u32;
     pub(super) const STACK: u32 = MapType::Stack as u32;
     pub(super) const BLOOM_FILTER: u32 = MapType::BloomFilter as u32;
+    pub(super) const DEVMAP: u32 = MapType::Devmap as u32;
+    pub(super) const DEVMAP_HASH: u32 = MapType::DevmapHash as u32;
+    pub(super) const CPUMAP: u32 = MapType::Cpumap as u32;
+    pub(super) const XSKMAP: u32 = MapType::Xskmap as u32;
+    pub(super) const SOCKMAP: u32 = MapType::Sockmap as u32;
+    pub(super) const SOCKHASH: u32 = MapType::Sockhash as u32;
+    pub(super) const REUSEPORT_SOCKARRAY: u32 = MapType::ReuseportSockarray as u32;
+    pub(super) const CGROUP_STORAGE: u32 = MapType::CgroupStorage as u32;
+    pub(super) const PERCPU_CGROUP_STORAGE: u32 = MapType::PercpuCgroupStorage as u32;
+    pub(super) const SK_STORAGE: u32 = MapType::SkStorage as u32;
+    pub(super) const TASK_STORAGE: u32 = MapType::TaskStorage as u32;
     pub(super) const RINGBUF: u32 = MapType::Ringbuf as u32;
     pub(super) use skep_abi::flags::{
         BPF_F_NO_COMMON_LRU as NO_COMMON_LRU, BPF_F_NO_PREALLOC as NO_PREALLOC, BPF_F_ZERO_SEED as ZERO_SEED,
@@ -52,6 +64,7 @@ pub fn cases() -> Vec<Case> {
         lpm::cases(),
         nested::cases(),
         keyless::cases(),
+        targets::cases(),
     ]
     .concat()
 }

@@ -14,7 +14,7 @@ pub(super) const VALUE: u32 = 3;
 const INT: u32 = 1;
 const STRUCT: u32 = 4;
 
-/// Loads BTF of a value of `size` bytes that has nothing but the field. All sizes are multiples of 4.
+/// Loads BTF of a value of `size` bytes that has nothing but the field, if that has a size. The sizes of fields are multiples of 4.
 pub(super) fn load(field: &Field, size: u32) -> io::Result<OwnedFd> {
     let mut strings = b"\0u32\0value\0field\0a\0b\0c\0d\0".to_vec();
     let at = |name: &[u8]| strings.windows(name.len()).position(|it| it == name).unwrap_or(0) as u32;
@@ -30,7 +30,10 @@ pub(super) fn load(field: &Field, size: u32) -> io::Result<OwnedFd> {
     for (at, name) in (0..field.size / 4).zip(names) {
         types.extend([name, KEY, 32 * at]);
     }
-    types.extend([value, info(STRUCT, 1), size, member, 2, 8 * field.at]);
+    match field.size {
+        0 => types.extend([value, info(STRUCT, 0), size]),
+        _ => types.extend([value, info(STRUCT, 1), size, member, 2, 8 * field.at]),
+    }
     let types: Vec<u8> = types.into_iter().flat_map(u32::to_le_bytes).collect();
     let mut btf = [0x9f, 0xeb, 1, 0].to_vec();
     for word in [24, 0, types.len() as u32, types.len() as u32, strings.len() as u32] {

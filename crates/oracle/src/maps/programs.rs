@@ -25,6 +25,9 @@ pub(super) enum PopOrPeek {
     Peek,
 }
 
+/// A `BPF_PROG_TYPE_XDP`.
+const XDP: u32 = 6;
+
 /// The programs of one map, made when they are first asked for.
 pub(super) struct Programs<'m> {
     map: &'m Map,
@@ -74,6 +77,16 @@ impl<'m> Programs<'m> {
     pub(super) fn reuse(&mut self, key: &[u8], other: &[u8], value: &[u8]) -> io::Result<Option<Vec<u8>>> {
         let change = format!("{}call 3\n{}", self.map_and_key(KEY), self.update_text(KEY2, 0));
         self.seen(&self.through_old_pointer(&change), &[(KEY, key), (KEY2, other), (VALUE, value)])
+    }
+
+    /// What `bpf_redirect_map` returns, in an XDP program.
+    pub(super) fn redirect(&mut self, key: u64, flags: u64) -> io::Result<u32> {
+        let fd = self.map.raw_fd();
+        let text = format!("r1 = map[fd:{fd}] ll\nr2 = {key} ll\nr3 = {flags} ll\ncall 51\nexit\n");
+        let insns = assemble(&text).map_err(io::Error::other)?;
+        let load = ProgLoad { prog_type: XDP, insns: &insns, license: "GPL", ..ProgLoad::default() };
+        let prog = load.load().map_err(|rejected| io::Error::other(format!("{rejected}")))?;
+        Ok(prog.test_run(&TestRun { data_in: &[0; 64], repeat: 1, ..TestRun::default() })?.retval)
     }
 
     /// What `bpf_map_push_elem` returns.

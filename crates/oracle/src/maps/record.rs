@@ -1,7 +1,9 @@
 //! Running a case on the real kernel.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use skep_abi::Errno;
@@ -63,7 +65,7 @@ fn create(spec: &Spec) -> io::Result<(io::Result<Map>, Option<OwnedFd>)> {
         inner_map_fd: inner.as_ref().map_or(0, Map::raw_fd),
         ..MapCreate::default()
     };
-    let plain = spec.typed.then_some(Field { kind: "u32", size: 4, at: 0 });
+    let plain = spec.typed.then_some(Field { kind: "nothing", size: 0, at: 0 });
     let field = spec.field.clone().or(plain);
     let btf = field.as_ref().map(|field| field::load(field, spec.value)).transpose()?;
     if let Some(btf) = &btf {
@@ -111,6 +113,7 @@ struct Machine<'m> {
     inner: Option<&'m Spec>,
     programs: Programs<'m>,
     pages: Option<RingPages>,
+    sockets: RefCell<Vec<TcpListener>>,
 }
 
 impl<'m> Machine<'m> {
@@ -118,7 +121,8 @@ impl<'m> Machine<'m> {
         let ring = case.spec.kind == RINGBUF;
         let pages = ring.then(|| RingPages::map(map, case.spec.max as usize)).transpose()?;
         let seen = case.spec.inner.as_ref().map_or(case.spec.value, |inner| inner.value);
-        Ok(Machine { map, inner: case.spec.inner.as_deref(), programs: Programs::new(map, seen)?, pages })
+        let (inner, programs) = (case.spec.inner.as_deref(), Programs::new(map, seen)?);
+        Ok(Machine { map, inner, programs, pages, sockets: RefCell::default() })
     }
 
     fn step(&mut self, step: &str) -> io::Result<String> {
@@ -189,6 +193,7 @@ impl<'m> Machine<'m> {
             "pop" => answer_value(programs.take(PopOrPeek::Pop)?),
             "peek" => answer_value(programs.take(PopOrPeek::Peek)?),
             "contains" => answer_helper(programs.contains(&args.bytes(0))?),
+            "redirect" => programs.redirect(args.number(0), args.number(1))?.to_string(),
             "inner" => programs.inner(&args.bytes(0), &args.bytes(1))?,
             "output" => answer_helper(programs.output(&args.bytes(0), args.number(1))?),
             "query" => programs.query(args.number(0))?.to_string(),
@@ -218,6 +223,12 @@ impl<'m> Machine<'m> {
             key = Some(next);
         }
         Ok(found)
+    }
+
+    fn keep(&self, socket: Option<TcpListener>) -> i32 {
+        let fd = socket.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+        self.sockets.borrow_mut().extend(socket);
+        fd
     }
 
     fn order(&self) -> io::Result<String> {
@@ -254,12 +265,17 @@ impl<'m> Machine<'m> {
         let load = ProgLoad { prog_type: 1, insns: &insns, license: "GPL", ..ProgLoad::default() };
         let prog = load.load().map_err(io::Error::other)?;
         let map = args.0[1].starts_with("map").then(|| self.candidate(args.0[1])).transpose()?;
+        // Sockets stay in a map as long as they are open.
+        let socket = (args.0[1] == "socket").then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
         let fd = match (&map, args.0[1]) {
+            (_, "socket") => self.keep(socket),
             (Some(map), _) => map.raw_fd(),
             (None, "prog") => prog.raw_fd(),
             _ => 9999,
         };
-        let result = self.map.update(&args.bytes(0), &fd.to_ne_bytes(), args.number(2));
+        let mut value = fd.to_ne_bytes().to_vec();
+        value.resize(self.map.user_value_size(), 0);
+        let result = self.map.update(&args.bytes(0), &value, args.number(2));
         Ok(answer_of(result.as_ref().map(|_| ())))
     }
 }

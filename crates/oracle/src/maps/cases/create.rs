@@ -5,7 +5,7 @@ use super::names::*;
 use super::spec;
 
 /// Every type with a shape that the kernel accepts.
-const GOOD: [(&str, u32, u32, u32, u32, u32); 17] = [
+const GOOD: [(&str, u32, u32, u32, u32, u32); 28] = [
     ("hash", HASH, 4, 8, 4, 0),
     ("array", ARRAY, 4, 8, 4, 0),
     ("prog_array", PROG_ARRAY, 4, 4, 4, 0),
@@ -23,13 +23,25 @@ const GOOD: [(&str, u32, u32, u32, u32, u32); 17] = [
     ("bloom_filter", BLOOM_FILTER, 0, 8, 4, 0),
     ("stack_trace", STACK_TRACE, 4, 16, 4, 0),
     ("cgroup_array", CGROUP_ARRAY, 4, 4, 4, 0),
+    ("devmap", DEVMAP, 4, 4, 4, 0),
+    ("devmap_hash", DEVMAP_HASH, 4, 8, 4, 0),
+    ("cpumap", CPUMAP, 4, 4, 4, 0),
+    ("xskmap", XSKMAP, 4, 4, 4, 0),
+    ("sockmap", SOCKMAP, 4, 4, 4, 0),
+    ("sockhash", SOCKHASH, 4, 8, 4, 0),
+    ("reuseport_sockarray", REUSEPORT_SOCKARRAY, 4, 8, 4, 0),
+    ("cgroup_storage", CGROUP_STORAGE, 8, 8, 0, 0),
+    ("percpu_cgroup_storage", PERCPU_CGROUP_STORAGE, 16, 8, 0, 0),
+    ("sk_storage", SK_STORAGE, 4, 8, 0, NO_PREALLOC),
+    ("task_storage", TASK_STORAGE, 4, 8, 0, NO_PREALLOC),
 ];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, kind, key, value, max, flags) in GOOD {
         let inner = matches!(kind, ARRAY_OF_MAPS | HASH_OF_MAPS).then(|| Box::new(spec(HASH, 4, 8, 4)));
-        let good = Spec { flags, inner, ..spec(kind, key, value, max) };
+        let typed = matches!(kind, SK_STORAGE | TASK_STORAGE);
+        let good = Spec { flags, inner, typed, ..spec(kind, key, value, max) };
         let mut add = |what: &str, spec: Spec| {
             cases.push(Case { name: format!("create {name}: {what}"), spec, steps: Vec::new() });
         };
@@ -105,6 +117,8 @@ fn fields() -> Vec<Case> {
     let homes = [
         ("hash", HASH),
         ("array", ARRAY),
+        ("sk_storage", SK_STORAGE),
+        ("lru_percpu_hash", LRU_PERCPU_HASH),
         ("percpu_hash", PERCPU_HASH),
         ("percpu_array", PERCPU_ARRAY),
         ("lru_hash", LRU_HASH),
@@ -121,9 +135,14 @@ fn fields() -> Vec<Case> {
     for (name, home) in homes {
         for (kind, size) in kinds {
             for flags in [0, 0x80, 0x100] {
-                let spec = Spec { field: Some(Field { kind, size, at: 8 }), flags, ..spec(home, 4, 24, 4) };
+                let field = Some(Field { kind, size, at: 8 });
+                let spec = match home {
+                    SK_STORAGE => Spec { field, flags: NO_PREALLOC | flags, ..spec(home, 4, 24, 0) },
+                    _ => Spec { field, flags, ..spec(home, 4, 24, 4) },
+                };
+                let steps = if home == SK_STORAGE { vec!["u0 freeze".to_string()] } else { with_field(home) };
                 let name = format!("create {name}: {kind}, flags {flags:#x}");
-                cases.push(Case { name, spec, steps: with_field(home) });
+                cases.push(Case { name, spec, steps });
             }
         }
     }
@@ -132,7 +151,7 @@ fn fields() -> Vec<Case> {
 
 /// What is done to a map with a special field.
 fn with_field(home: u32) -> Vec<String> {
-    let copies = if matches!(home, PERCPU_HASH | PERCPU_ARRAY) { 2 } else { 1 };
+    let copies = if matches!(home, PERCPU_HASH | PERCPU_ARRAY | LRU_PERCPU_HASH) { 2 } else { 1 };
     let value = "01020304".repeat(6 * copies);
     let mut steps = ["0", "4", "1"].map(|flags| format!("u0 update 01000000 {value} {flags}")).to_vec();
     steps.extend(["u0 freeze", "u0 walk"].map(str::to_string));
