@@ -217,14 +217,9 @@ fn bad_usage_and_bad_input_end_with_2() {
 }
 
 #[test]
-fn what_needs_the_types_of_the_kernel_says_so() {
-    fails(
-        &["run", "fixtures/core_task.bpf.o"],
-        2,
-        expect![[r#"
-            error: fixtures/core_task.bpf.o: program core_task: failed to find valid kernel BTF: it has 13 CO-RE relocations, which need the types of the kernel; give the machine some (Config::btf, Builder::btf, skep run --btf)
-        "#]],
-    );
+fn what_needs_the_types_of_the_kernel_has_them() {
+    let text = stdout(&skep(&["run", "fixtures/core_task.bpf.o"]));
+    assert!(text.contains("core_task"), "{text}");
 }
 
 #[test]

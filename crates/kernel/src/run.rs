@@ -96,6 +96,22 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// A field of the context after the run, by its name in `linux/bpf.h`: where a program left a number for the kernel
+    /// (`user_ip4`, `mark`). `None`: the type's context has no such field of up to eight bytes.
+    pub fn ctx(&self, field: &str) -> Option<u64> {
+        let context =
+            skep_abi::ctx::context(self.prog_type, AttachType::from_u32(self.expected_attach_type))?;
+        let bytes = self.ctx_out.get(context.layout.field(field)?.range()).filter(|it| it.len() <= 8)?;
+        Some(bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+    }
+
+    /// What an iterator wrote, as text; empty for other programs. Bytes that are not UTF-8 show as replacement characters.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.output.as_deref().unwrap_or_default()).into_owned()
+    }
+}
+
 impl Kernel {
     /// Runs a program.
     ///

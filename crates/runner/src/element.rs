@@ -1,13 +1,10 @@
 //! Elements and events: by BTF where the object has types, in hex where not.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 use skep::abi::MapType;
-use skep::btf::{Btf, Def, TypeId};
-use skep::object::Object;
-use skep::{Entry, Event, Map, MapSpec, Seen, Skep};
+use skep::{Entry, Event, EventType, Map, MapSpec, Seen, Skep};
 
 use crate::json::{hex_string, value_to_json};
 use crate::report::{ElementReport, EventReport, LostReport, MapReport, RunReport};
@@ -134,12 +131,13 @@ fn element(map: &Map<'_>, entry: &Entry, left: &mut usize) -> ElementReport {
 pub(crate) fn events(skep: &mut Skep, report: &mut RunReport, room: &mut Room) -> skep::Result<()> {
     let names: Vec<String> = skep.event_maps().map(str::to_owned).collect();
     let object = Arc::clone(skep.loaded().object());
+    let kernel = skep.kernel().btf().map(|it| Arc::clone(&it.vmlinux));
     for name in names {
-        let mut typer = None;
+        let mut of = None;
         skep.each_event(&name, &mut |seen| match seen {
             Seen::Event(event) if take(&mut room.events, EVENT + event.data.len()) => {
-                let typer = typer.get_or_insert_with(|| EventType::of(&object, &name));
-                report.events.push(typer.report(&name, &event, &mut room.event_values));
+                let of = of.get_or_insert_with(|| EventType::of(&object, &name, kernel.as_deref()));
+                report.events.push(event_report(&name, &event, of, &mut room.event_values));
             }
             Seen::Event(_) => report.events_omitted += 1,
             Seen::Lost { cpu, count } => {
@@ -153,84 +151,18 @@ pub(crate) fn events(skep: &mut Skep, report: &mut RunReport, room: &mut Room) -
     Ok(())
 }
 
-/// What the samples of a map look like, as far as the object tells.
-///
-/// A ring buffer or perf buffer has no value type in BTF. A program may declare one all the same
-/// (`__type(value, struct event)`); where it does not, a sample is taken for the one struct of the object that is as long
-/// as it, if there is just one that is not a map's key or value or a part of another struct.
-struct EventType<'a> {
-    btf: Option<&'a Btf>,
-    declared: Option<TypeId>,
-    candidates: Vec<(TypeId, u64)>,
-}
-
-impl<'a> EventType<'a> {
-    fn of(object: &'a Object, map: &str) -> EventType<'a> {
-        let Some(btf) = object.btf.as_ref() else {
-            return EventType { btf: None, declared: None, candidates: Vec::new() };
-        };
-        let is_struct = |id: &TypeId| matches!(btf.resolved(*id).map(|it| &it.def), Some(Def::Struct(_)));
-        let declared = object.maps.iter().find(|def| def.name == map).and_then(|def| def.value_type);
-        let taken: BTreeSet<TypeId> = object
-            .maps
-            .iter()
-            .flat_map(|def| [def.key_type, def.value_type])
-            .flatten()
-            .map(|id| btf.resolve(id))
-            .chain(btf.own_types().filter(|(id, _)| is_struct(id)).flat_map(|(id, _)| parts(btf, id)))
-            .collect();
-        let candidates = btf
-            .own_types()
-            .filter(|(id, _)| is_struct(id) && !btf.name(*id).is_empty() && !taken.contains(id))
-            .filter_map(|(id, _)| Some((id, btf.size_of(id).ok()?)))
-            .collect();
-        EventType { btf: Some(btf), declared: declared.filter(is_struct), candidates }
+fn event_report(map: &str, event: &Event, of: &EventType<'_>, left: &mut usize) -> EventReport {
+    let typed = of.decode(event, left);
+    let data = hex_string(&event.data);
+    EventReport {
+        map: map.to_owned(),
+        cpu: event.cpu,
+        text: match &typed {
+            Some((name, value)) => format!("{name} {value}"),
+            None => format!("hex:{data}"),
+        },
+        decoded: typed.as_ref().map(|(_, value)| value_to_json(value)),
+        decoded_as: typed.map(|(name, _)| name.to_owned()),
+        data,
     }
-
-    /// The type of a sample of this length, and its size. A perf ring pads to 8 bytes less the size word in front of
-    /// the data, so a sample there may be up to 7 bytes longer than its type.
-    fn of_sample(&self, event: &Event) -> Option<(TypeId, u64)> {
-        let len = event.data.len() as u64;
-        let slack = if event.cpu.is_some() { 7 } else { 0 };
-        let fits = |size: u64| len >= size && len - size <= slack;
-        if let Some(id) = self.declared {
-            return self.btf?.size_of(id).ok().filter(|size| fits(*size)).map(|size| (id, size));
-        }
-        let mut fitting = self.candidates.iter().filter(|(_, size)| fits(*size));
-        fitting.next().filter(|_| fitting.next().is_none()).copied()
-    }
-
-    fn report(&self, map: &str, event: &Event, left: &mut usize) -> EventReport {
-        let typed = self.of_sample(event).and_then(|(id, size)| {
-            let value = self.btf?.decode_within(id, &event.data[..size as usize], left).ok()?;
-            Some((self.btf?.name(id), value))
-        });
-        let data = hex_string(&event.data);
-        EventReport {
-            map: map.to_owned(),
-            cpu: event.cpu,
-            text: match &typed {
-                Some((name, value)) => format!("{name} {value}"),
-                None => format!("hex:{data}"),
-            },
-            decoded: typed.as_ref().map(|(_, value)| value_to_json(value)),
-            decoded_as: typed.map(|(name, _)| name.to_owned()),
-            data,
-        }
-    }
-}
-
-/// The structs that a struct is made of, one level down.
-fn parts(btf: &Btf, id: TypeId) -> Vec<TypeId> {
-    let innermost = |mut id: TypeId| {
-        // Arrays of arrays end: BTF that nests deeper than this is nobody's event.
-        for _ in 0..8 {
-            match btf.resolved(id).map(|it| &it.def) {
-                Some(Def::Array(array)) => id = array.element,
-                _ => break,
-            }
-        }
-        btf.resolve(id)
-    };
-    btf.members(id).map(|member| innermost(member.type_id)).collect()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytemuck::NoUninit;
 use skep_abi::ProgType;
-use skep_kernel::{Arch, Config, Kernel, Task};
+use skep_kernel::{Arch, Config, Kernel, TargetBtf, Task, vmlinux};
 use skep_loader::OpenObject;
 use skep_maps::MapSpec;
 
@@ -21,6 +21,7 @@ pub struct Builder {
     config: Config,
     perf_pages: Option<u32>,
     arch: Option<Arch>,
+    event_types: Vec<(String, String)>,
 }
 
 /// Opens an object file.
@@ -44,7 +45,8 @@ pub fn parse(bytes: &[u8]) -> Result<Builder> {
 
 impl Builder {
     fn new(open: OpenObject) -> Builder {
-        Builder { open, config: Config::default(), perf_pages: Some(PERF_PAGES), arch: None }
+        let config = Config { btf: Some(vmlinux::bundled()), ..Config::default() };
+        Builder { open, config, perf_pages: Some(PERF_PAGES), arch: None, event_types: Vec::new() }
     }
 
     /// Sets a global variable; `.rodata` too, which no program can change later. The value has the size of the variable.
@@ -128,6 +130,14 @@ impl Builder {
         self
     }
 
+    /// The types of the kernel that is simulated; if not said, those that come with skep
+    /// ([`vmlinux::bundled`](skep_kernel::vmlinux::bundled)).
+    #[must_use]
+    pub fn btf(mut self, types: TargetBtf) -> Builder {
+        self.config.btf = Some(types);
+        self
+    }
+
     /// Changes anything else of the machine.
     #[must_use]
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Builder {
@@ -160,6 +170,14 @@ impl Builder {
         Ok(self)
     }
 
+    /// Says what struct of the object the events of a map are, where that is not to be told from their length: see
+    /// [`EventType`](crate::EventType).
+    #[must_use]
+    pub fn event_type(mut self, map: &str, name: &str) -> Builder {
+        self.event_types.push((map.to_owned(), name.to_owned()));
+        self
+    }
+
     /// The object, for what has no method here.
     pub fn open_object(&mut self) -> &mut OpenObject {
         &mut self.open
@@ -182,6 +200,6 @@ impl Builder {
     pub fn load_what_can_be(self) -> Result<Skep> {
         let mut kernel = Kernel::new(self.config)?;
         let loaded = self.open.load(&mut kernel);
-        Skep::new(kernel, loaded, self.perf_pages, self.arch)
+        Skep::new(kernel, loaded, self.perf_pages, self.arch, self.event_types)
     }
 }

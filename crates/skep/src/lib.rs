@@ -24,10 +24,12 @@
 mod builder;
 mod context;
 mod error;
+mod event_type;
 mod events;
 mod machine;
 mod map;
 mod map_kinds;
+mod map_named;
 mod program;
 mod render;
 mod struct_ops;
@@ -36,6 +38,7 @@ mod world;
 pub use builder::{Builder, open, parse};
 pub use context::{packet, raw_args, record, regs};
 pub use error::{Error, Result};
+pub use event_type::EventType;
 pub use events::{Event, Events, Seen};
 pub use machine::Skep;
 pub use map::{Entry, Map};
@@ -52,7 +55,7 @@ pub use skep_kernel as kernel;
 pub use skep_kernel::args;
 pub use skep_kernel::{
     Arch, Args, Class, Clock, Context, FieldValue, LineInfo, Note, PacketCtx, PtRegs, Ran, Report, Run,
-    Target, Task, TraceLine,
+    Target, TargetBtf, Task, TraceLine,
 };
 pub use skep_kernel::{ObjectError, ObjectMut, SocketSpec};
 pub use skep_loader as loader;

@@ -1,14 +1,18 @@
 //! A simulated machine with an object in it.
 
+use std::sync::Arc;
+
 use bytemuck::{AnyBitPattern, NoUninit};
 use skep_abi::MapType;
+use skep_btf::Value;
 use skep_kernel::{Arch, Class, Clock, Fd, Kernel, Task};
 use skep_loader::Loaded;
 use skep_loader::readers::{PerfBuffer, RingBuffer};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
 
 use crate::error::{Error, Result};
-use crate::events::{self, Events, Seen};
+use crate::event_type::EventType;
+use crate::events::{self, Event, Events, Seen};
 use crate::map::{Map, as_pod};
 use crate::program::{Program, arch_of};
 use crate::struct_ops::StructOps;
@@ -24,6 +28,8 @@ pub struct Skep {
     readers: Vec<Reader>,
     next_user: u64,
     arch: Arch,
+    /// Maps, and the struct that their events are.
+    event_types: Vec<(String, String)>,
 }
 
 /// A reader of one map's events.
@@ -45,6 +51,7 @@ impl Skep {
         loaded: Loaded,
         perf_pages: Option<u32>,
         arch: Option<Arch>,
+        event_types: Vec<(String, String)>,
     ) -> Result<Skep> {
         let mut readers = Vec::new();
         for map in loaded.maps() {
@@ -66,7 +73,7 @@ impl Skep {
             readers.push(Reader { map: map.name.clone(), source });
         }
         let arch = arch.unwrap_or_else(|| arch_of(&loaded));
-        Ok(Skep { kernel, loaded, readers, next_user: USER_START, arch })
+        Ok(Skep { kernel, loaded, readers, next_user: USER_START, arch, event_types })
     }
 
     /// A program, by the name of its function.
@@ -122,7 +129,43 @@ impl Skep {
         Ok(events)
     }
 
-    /// The same, one by one: a ring may hold more than a list of it should.
+    /// Takes the events out of a ring buffer or perf buffer, decoded by the struct that they are ([`EventType`]).
+    ///
+    /// # Errors
+    /// As for [`Skep::events`]; or nobody knows what an event is: [`Builder::event_type`](crate::Builder::event_type) says
+    /// it.
+    pub fn decoded(&mut self, map: &str) -> Result<Vec<Value>> {
+        let events = self.events(map)?;
+        let kernel = self.kernel.btf().map(|it| Arc::clone(&it.vmlinux));
+        let object = self.loaded.object();
+        let event_type = match self.event_types.iter().rev().find(|it| it.0 == map) {
+            Some((_, name)) => EventType::named(object, name)?,
+            None => EventType::of(object, map, kernel.as_deref()),
+        };
+        let decode = |event: &Event| match event_type.decode(event, &mut { usize::MAX }) {
+            Some((_, value)) => Ok(value),
+            None => Err(Error::bad_input(format!(
+                "map {map}: there is no one struct of {} bytes that the event may be; Builder::event_type says which",
+                event.data.len()
+            ))),
+        };
+        events.samples.iter().map(decode).collect()
+    }
+
+    /// Takes the events, decoded, and makes sure that there are as many as the caller has names for.
+    ///
+    /// `let [opened] = sk.take("events")?;` or, if nothing is to be there, `let [] = sk.take("events")?;`.
+    ///
+    /// # Errors
+    /// As for [`Skep::decoded`]; or there are more or fewer, which the error shows.
+    pub fn take<const N: usize>(&mut self, map: &str) -> Result<[Value; N]> {
+        <[Value; N]>::try_from(self.decoded(map)?).map_err(|events| {
+            let shown: Vec<String> = events.iter().map(|it| format!("\n  {it}")).collect();
+            Error::bad_input(format!("map {map}: {} events, not {N}{}", events.len(), shown.concat()))
+        })
+    }
+
+    /// Takes the events one by one: a ring may hold more than a list of it should.
     ///
     /// # Errors
     /// As for [`Skep::events`]; what came before the error was seen.

@@ -275,7 +275,7 @@ impl<'a> Map<'a> {
     }
 
     /// The values in what `bpf(2)` copied out.
-    fn split<'b>(&self, bytes: &'b [u8]) -> Vec<&'b [u8]> {
+    pub(crate) fn split<'b>(&self, bytes: &'b [u8]) -> Vec<&'b [u8]> {
         let size = self.map.spec.value_size as usize;
         if !self.is_percpu() || size == 0 {
             return vec![bytes];

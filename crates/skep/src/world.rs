@@ -1,6 +1,6 @@
 //! Kernel objects, and the world that programs look around in.
 
-use skep_kernel::{ObjectMut, SocketSpec, Task};
+use skep_kernel::{FieldValue, ObjectMut, SocketSpec, Task};
 
 use crate::error::{Error, Result};
 use crate::machine::Skep;
@@ -32,6 +32,24 @@ impl Skep {
     /// The machine has no types; no room.
     pub fn current(&mut self) -> Result<ObjectMut<'_>> {
         Ok(self.kernel().current()?)
+    }
+
+    /// Sets the call stacks of the current task, innermost entry first: names of functions, `vfs_read` or
+    /// `vfs_read+0x1c`, or addresses. What is not said is a system call of a program that is in its `main`.
+    pub fn set_stack(&mut self, kernel: &[&str], user: &[&str]) {
+        self.kernel().set_stack(kernel, user);
+    }
+
+    /// The call stack that a STACK_TRACE map has for an id, innermost entry first: names of functions, or addresses where
+    /// there are none. The id is a number, or a value that a program left somewhere.
+    ///
+    /// # Errors
+    /// There is no such map, or no such stack in it.
+    pub fn stack(&mut self, map: &str, id: impl Into<FieldValue>) -> Result<Vec<String>> {
+        let bytes = self.map(map)?.bytes_of(id)?;
+        let addresses = bytes.chunks_exact(8).filter_map(|it| it.try_into().ok()).map(u64::from_le_bytes);
+        let name = |addr| self.kernel().symbol(addr).unwrap_or_else(|| format!("{addr:#x}"));
+        Ok(addresses.take_while(|addr| *addr != 0).map(name).collect())
     }
 
     /// Has the task at an address run on a CPU: one that [`spawn`](Skep::spawn) or [`object`](Skep::object) made.

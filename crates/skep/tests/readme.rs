@@ -1,4 +1,4 @@
-//! The example of README.md, as it stands there.
+//! The examples of README.md, as they stand there.
 
 // README begins
 use skep::{Result, xdp};
@@ -19,11 +19,40 @@ fn a_blocked_port_is_dropped_and_reported() -> Result<()> {
 }
 // README ends
 
+mod tracing {
+    // README begins
+    use skep::{Result, args};
+
+    #[test]
+    fn a_protected_file_is_not_opened_for_writing() -> Result<()> {
+        let mut sk = skep::open("../../fixtures/lsm_file_guard.bpf.o")?.load()?;
+        sk.current()?.set("comm", "vi")?.set("cred.uid.val", 1000)?.set("real_parent.tgid", 7)?;
+        let shadow = sk.file("/etc/shadow")?.set("f_inode.i_ino", 99)?.set("f_flags", 2)?.addr();
+        sk.map("protected")?.set(args! { ino: 99, dev: 0x800001 }, args! { deny_write: true })?;
+
+        let ran = sk.program("file_open")?.fire(args! { file: shadow })?;
+
+        assert_eq!(ran.verdict(), Some("EPERM"));
+        let [denied] = sk.take("denials")?;
+        assert_eq!(denied["path"], "/etc/shadow");
+        assert_eq!(denied["comm"], "vi");
+        assert_eq!(denied["ppid"], 7);
+        Ok(())
+    }
+    // README ends
+}
+
 #[test]
-fn readme_has_this_example() {
-    let here = include_str!("readme.rs");
-    let example =
-        here.split("// README begins\n").nth(1).and_then(|rest| rest.split("// README ends").next());
+fn readme_has_these_examples() {
     let readme = include_str!("../../../README.md");
-    assert!(readme.contains(&format!("```rust\n{}```\n", example.unwrap())));
+    let mut examples = 0;
+    for part in include_str!("readme.rs").split("// README begins\n").skip(1) {
+        let Some((example, _)) = part.split_once("// README ends") else { continue };
+        let margin = if example.starts_with(' ') { 4 } else { 0 };
+        let lines = example.trim_end().lines().map(|line| format!("{}\n", line.get(margin..).unwrap_or("")));
+        let example: String = lines.collect();
+        assert!(readme.contains(&format!("```rust\n{example}```\n")), "{example}");
+        examples += 1;
+    }
+    assert_eq!(examples, 2);
 }

@@ -102,8 +102,9 @@ fn names_that_are_not_there_are_answered_with_those_that_are() {
 }
 
 #[test]
-fn what_cannot_be_loaded_yet_is_said_by_name() {
-    let error = skep::parse(&fixtures::object("core_task")).unwrap().load().unwrap_err();
+fn what_needs_the_types_of_the_kernel_says_so() {
+    let open = skep::parse(&fixtures::object("core_task")).unwrap();
+    let error = open.config(|it| it.btf = None).load().unwrap_err();
     assert_eq!(error.class(), Class::BadInput);
     assert!(error.to_string().contains("13 CO-RE relocations"), "{error}");
 }

@@ -35,6 +35,12 @@ impl Display for Value {
     }
 }
 
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
 fn fields(f: &mut Formatter<'_>, members: &[(Arc<str>, Value)], separator: &str) -> fmt::Result {
     f.write_char('{')?;
     for (index, (name, value)) in members.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 mod access;
 mod bpftool;
+mod compare;
 mod decode;
 mod display;
 mod encode;
@@ -17,8 +18,9 @@ pub use field::FieldRef;
 /// A value of some BTF type. It owns all that it holds.
 ///
 /// [`Display`](std::fmt::Display) prints it on one line:
-/// `{pid = 7, comm = "bash", state = RUNNING, ip = {word = 16777343 | bytes = hex:7f000001}}`.
-#[derive(Clone, PartialEq, Debug)]
+/// `{pid = 7, comm = "bash", state = RUNNING, ip = {word = 16777343 | bytes = hex:7f000001}}`. `{:?}` prints the same, so
+/// that a failed assertion shows what people read.
+#[derive(Clone, PartialEq)]
 pub enum Value {
     /// A signed integer, of up to 128 bits.
     Int(i128),
