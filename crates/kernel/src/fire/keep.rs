@@ -3,6 +3,7 @@
 //! A program may keep a pointer for a later one, as entry and exit probes do, so memory outlives the firing it was made
 //! for: until some thousands of firings later.
 
+use crate::world::{Piece, World};
 use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights, UserMemory};
 use std::collections::VecDeque;
 
@@ -20,6 +21,9 @@ const KERNEL_LEAST: usize = 64;
 pub(crate) struct Keep {
     kernel: VecDeque<(u64, usize)>,
     kernel_bytes: usize,
+    /// Memory of kernel objects and what they point to.
+    pieces: VecDeque<Piece>,
+    piece_bytes: u64,
     chunks: VecDeque<u64>,
     /// The next free byte of the last chunk, and its end.
     user_next: u64,
@@ -28,7 +32,12 @@ pub(crate) struct Keep {
 
 impl Keep {
     /// Drops what is too old.
-    pub(crate) fn next_firing(&mut self, memory: &Memory, user: &mut UserMemory) {
+    pub(crate) fn next_firing(&mut self, memory: &Memory, user: &mut UserMemory, world: &mut World) {
+        while self.piece_bytes > KEPT as u64 {
+            let Some(piece) = self.pieces.pop_front() else { break };
+            self.piece_bytes -= piece.len;
+            world.end(piece, memory, user);
+        }
         while self.kernel_bytes > KEPT {
             let Some((addr, len)) = self.kernel.pop_front() else { break };
             memory.free(addr);
@@ -38,6 +47,12 @@ impl Keep {
             let Some(addr) = self.chunks.pop_front() else { break };
             user.remove(addr);
         }
+    }
+
+    /// Takes memory of kernel objects, to end it when it is too old.
+    pub(crate) fn objects(&mut self, pieces: Vec<Piece>) {
+        self.piece_bytes += pieces.iter().map(|it| it.len).sum::<u64>();
+        self.pieces.extend(pieces);
     }
 
     /// Puts bytes into kernel memory, with zeros behind them.
@@ -86,14 +101,14 @@ mod tests {
         }
         let mut byte = [0];
         assert!(memory.peek(first, &mut byte).is_ok());
-        keep.next_firing(&memory, &mut user);
+        keep.next_firing(&memory, &mut user, &mut World::default());
         assert!(memory.peek(first, &mut byte).is_err());
         let mut text = [0; 8];
         assert_eq!(user.read_str(first_user, &mut text), Ok(4));
         for _ in 0..200 {
             keep.user(&mut user, &vec![1; 1 << 16]).unwrap();
         }
-        keep.next_firing(&memory, &mut user);
+        keep.next_firing(&memory, &mut user, &mut World::default());
         assert!(user.read_str(first_user, &mut text).is_err());
     }
 }

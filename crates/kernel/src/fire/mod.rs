@@ -34,6 +34,7 @@ use crate::kernel::Kernel;
 use crate::prog::ProgInfo;
 use crate::report::RunError;
 use crate::run::{Ran, Run};
+use crate::state::Core;
 use crate::world::Args;
 use given::Given;
 use place::Side;
@@ -102,7 +103,8 @@ impl Kernel {
         let (Some(id), Some(info)) = (id, info) else {
             return Err(RunError::BadInput(format!("fd {fd} is no program")));
         };
-        self.core.keep.next_firing(&self.memory, &mut self.core.user);
+        let Core { keep, user, world, .. } = &mut self.core;
+        keep.next_firing(&self.memory, user, world);
         let mut run = fire.run;
         let mut firing = Firing {
             id,

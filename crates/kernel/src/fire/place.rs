@@ -1,7 +1,7 @@
 //! Putting values where types want them: into words of arguments, and behind pointers.
 
 use super::{Firing, Refusal};
-use crate::world::{Args, FieldValue};
+use crate::world::{Args, FieldValue, Problem, Scene};
 use skep_btf::{Btf, Def, Kind, TypeId};
 
 /// Where things that pointers point to are made.
@@ -82,6 +82,12 @@ impl Firing<'_, '_> {
             FieldValue::Kernel(inner) => self.pointer(btf, target, inner, Side::Kernel),
             FieldValue::Str(text) => {
                 let name = struct_name(btf, target);
+                let of_kernel = self.btf.as_deref().is_some_and(|it| std::ptr::eq(it, btf));
+                if let (true, Some(_)) = (of_kernel, name)
+                    && let Some(addr) = self.make_objects(|scene| scene.by_path(target, text))?
+                {
+                    return Ok(addr);
+                }
                 if let Some((_, field)) = NAMED.iter().find(|it| Some(it.0) == name) {
                     let fields = Args::new().with(*field, text.as_str());
                     return self.make(btf, target, &FieldValue::Fields(fields), side);
@@ -127,17 +133,29 @@ impl Firing<'_, '_> {
         let of_kernel = self.btf.as_deref().is_some_and(|it| std::ptr::eq(it, btf));
         if let (true, FieldValue::Fields(fields)) = (of_kernel, value) {
             let called = describe(btf, target);
-            let mut scene = self.kernel.scene().map_err(|error| error.to_string())?;
-            let addr = scene.alloc(target, side == Side::User).map_err(|why| format!("{called}: {why}"))?;
-            for (path, value) in fields.iter() {
-                scene.set(addr, target, path, value).map_err(|why| format!("{called}: {why}"))?;
-            }
-            return Ok(addr);
+            return self
+                .make_objects(|scene| {
+                    let addr = scene.alloc(target, side == Side::User)?;
+                    fields.iter().try_for_each(|(path, value)| scene.set(addr, target, path, value))?;
+                    Ok(addr)
+                })
+                .map_err(|why| format!("{called}: {why}"));
         }
         let side = if side == Side::Unsaid { Side::Kernel } else { side };
         let bytes = self.bytes_of(btf, target, value, side)?;
         let name = struct_name(btf, target).unwrap_or("object").to_owned();
         self.put(&bytes, side, &name)
+    }
+
+    /// Makes kernel objects that end as all does that is made for arguments.
+    fn make_objects<T>(
+        &mut self,
+        make: impl FnOnce(&mut Scene<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Refusal> {
+        let mut scene = self.kernel.scene().map_err(|error| error.to_string())?;
+        let (result, pieces) = scene.writing_down(make);
+        self.kernel.core.keep.objects(pieces);
+        result.map_err(|why| why.to_string())
     }
 
     /// The bytes of a value of a type.

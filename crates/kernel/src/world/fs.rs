@@ -40,6 +40,10 @@ const FILE: &[Row] = &[
 impl Scene<'_> {
     /// The directory entry of a path from the root; the same one for the same path.
     pub(crate) fn dentry(&mut self, path: &str) -> Result<Option<u64>, Problem> {
+        self.for_good(|scene| scene.walk_to(path))
+    }
+
+    fn walk_to(&mut self, path: &str) -> Result<Option<u64>, Problem> {
         let Some(mut dentry) = self.named("root_dentry")? else { return Ok(None) };
         let path = path.get(..MAX_PATH).unwrap_or(path);
         let names: Vec<&str> = path.split('/').filter(|it| !it.is_empty() && *it != ".").collect();

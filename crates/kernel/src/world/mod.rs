@@ -49,4 +49,4 @@ pub use net::SocketSpec;
 pub use object::ObjectMut;
 pub use value::{Args, FieldValue};
 
-pub(crate) use scene::World;
+pub(crate) use scene::{Piece, Scene, World};

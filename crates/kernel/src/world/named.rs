@@ -333,6 +333,10 @@ impl Scene<'_> {
         if let Some(addr) = self.world.named.get(name) {
             return Ok(Some(*addr));
         }
+        self.for_good(|scene| scene.make_named(name))
+    }
+
+    fn make_named(&mut self, name: &str) -> Result<Option<u64>, Problem> {
         let Some(row) = NAMED.iter().find(|it| it.name == name) else { return Ok(None) };
         let Ok(id) = self.type_of(row.type_name) else { return Ok(None) };
         let addr = self.alloc(id, false)?;

@@ -39,6 +39,8 @@ pub(crate) struct World {
     known: usize,
     /// The objects by their first addresses.
     made: BTreeMap<u64, Made>,
+    /// What was made since somebody began to write it down.
+    written: Option<Vec<Piece>>,
     /// The objects that there is one of, by name.
     pub(crate) named: BTreeMap<&'static str, u64>,
     /// Tasks by their ids.
@@ -85,6 +87,13 @@ pub(crate) struct Made {
     pub(crate) array: bool,
 }
 
+/// Memory that was made: of the kernel, or of user space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Piece {
+    addr: u64,
+    pub(crate) len: u64,
+}
+
 /// A place in kernel or user memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Spot {
@@ -126,6 +135,19 @@ impl Core {
         };
         let Core { user, world, cpus, task, .. } = self;
         Ok(Scene { memory, user, world, btf, cpus: *cpus, task })
+    }
+}
+
+impl World {
+    /// Ends memory that was made.
+    pub(crate) fn end(&mut self, piece: Piece, memory: &Memory, user: &mut UserMemory) {
+        if is_user(piece.addr) {
+            if user.remove(piece.addr).is_some() {
+                memory.give_outside(piece.len);
+            }
+        } else if self.made.remove(&piece.addr).is_some() || memory.object_at(piece.addr).is_some() {
+            memory.free(piece.addr);
+        }
     }
 }
 
@@ -300,12 +322,13 @@ impl Scene<'_> {
     }
 
     /// Zeroed memory of which programs see a part.
-    fn alloc_bytes(&self, name: &str, visible: u64, len: u64) -> Result<u64, Problem> {
+    fn alloc_bytes(&mut self, name: &str, visible: u64, len: u64) -> Result<u64, Problem> {
         check_size(len)?;
         let (visible, len) = (visible as usize, len as usize);
         let origin = Origin::new(ObjectKind::KernelObject, name);
         let addr = self.memory.alloc(Arena::Kernel, len.max(1), ALIGN, Rights::NONE, origin)?;
         if self.memory.set_extent(addr, addr, visible) && self.memory.set_rights(addr, Rights::RO) {
+            self.write_down(addr, len as u64);
             return Ok(addr);
         }
         self.memory.free(addr);
@@ -329,12 +352,12 @@ impl Scene<'_> {
 
     /// Bytes in user memory, a page or more before all others, so that reading on behind them faults.
     pub(crate) fn put_user(&mut self, bytes: &[u8]) -> Result<u64, Problem> {
+        // A range has at least a byte.
+        let bytes = if bytes.is_empty() { &[0] } else { bytes };
         check_size(bytes.len() as u64)?;
         if !self.memory.take_outside(bytes.len() as u64) {
             return Err(self.refused());
         }
-        // A range has at least a byte.
-        let bytes = if bytes.is_empty() { &[0] } else { bytes };
         loop {
             let addr = USER_START + self.world.user;
             self.world.user += (bytes.len() as u64).next_multiple_of(4096) + 4096;
@@ -343,9 +366,33 @@ impl Scene<'_> {
             }
             // A test may have put something there.
             if self.user.insert(addr, bytes).is_ok() {
+                self.write_down(addr, bytes.len() as u64);
                 return Ok(addr);
             }
         }
+    }
+
+    fn write_down(&mut self, addr: u64, len: u64) {
+        if let Some(written) = &mut self.world.written {
+            written.push(Piece { addr, len });
+        }
+    }
+
+    /// Runs something, and answers what memory it made for the caller to [`end`](World::end) some day. What belongs to
+    /// the world itself is not among that.
+    pub(crate) fn writing_down<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> (T, Vec<Piece>) {
+        let before = self.world.written.replace(Vec::new());
+        let result = run(self);
+        let written = std::mem::replace(&mut self.world.written, before);
+        (result, written.unwrap_or_default())
+    }
+
+    /// Runs something that makes what belongs to the world.
+    pub(crate) fn for_good<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.world.written.take();
+        let result = run(self);
+        self.world.written = before;
+        result
     }
 
     pub(crate) fn free(&mut self, addr: u64) -> bool {

@@ -111,6 +111,10 @@ impl Scene<'_> {
             self.identify(addr, task)?;
             return Ok(addr);
         }
+        self.for_good(|scene| scene.make_task(task))
+    }
+
+    fn make_task(&mut self, task: &Task) -> Result<u64, Problem> {
         let id = self.type_of("task_struct")?;
         let addr = self.alloc(id, false)?;
         let exe = format!("/usr/bin/{}", task.comm_str().replace('/', "-"));

@@ -1,11 +1,14 @@
 //! The world around programs: what a task, a file and a socket have before a test says anything.
 
 use crate::c_types::c_types;
-use crate::support::{eval, load, vmlinux};
+use crate::support::{asm, eval, load, vmlinux};
 use expect_test::expect;
-use skep_abi::ProgType;
+use skep_abi::{AttachType, ProgType};
 use skep_btf::{Kind, Value};
-use skep_kernel::{Config, Context, FieldValue, Kernel, ObjectError, Run, SocketSpec, TargetBtf, Task};
+use skep_kernel::{
+    Args, Config, Context, FieldValue, Fire, Kernel, ObjectError, ProgLoad, Run, SocketSpec, Target,
+    TargetBtf, Task, args,
+};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -447,4 +450,36 @@ fn machines_are_alike_and_pay_for_what_they_look_at() -> Result {
     };
     assert_eq!(whole(&mut kernel())?, whole(&mut kernel())?);
     Ok(())
+}
+
+#[test]
+fn arguments_are_objects_and_text_is_a_file() {
+    let mut kernel = kernel();
+    let mut load = ProgLoad::new("guard", ProgType::Lsm, asm("r0 = *(u64 *)(r1 + 0)\nexit"));
+    load.expected_attach_type = AttachType::LsmMac.to_u32();
+    load.attach_btf_id = vmlinux().vmlinux.find(Kind::Func, "bpf_lsm_file_open").expect("a hook").0;
+    let prog = kernel.prog_load(load).expect("a program");
+    let target =
+        Target::Btf { attach: AttachType::LsmMac, name: "file_open".to_owned(), id: 1, module: None };
+    let mut fire = |kernel: &mut Kernel, args: Args| {
+        let ran = kernel.fire(prog, Fire::new(&target, args)).unwrap_or_else(|error| panic!("{error}"));
+        u64::from_le_bytes(ran.ctx_out[..8].try_into().expect("a word"))
+    };
+    let file = fire(&mut kernel, args! { file: "/etc/shadow" });
+    let mut file = kernel.object_at(file, "file").expect("a file");
+    assert_eq!(file.get_str("f_path.dentry.d_name.name").as_deref(), Ok("shadow"));
+    assert_eq!(file.get_str("f_path.dentry.d_parent.d_name.name").as_deref(), Ok("etc"));
+    let file = fire(&mut kernel, args! { file: { "f_path": "/bin/sh", "f_cred.uid": 7, f_flags: 2 } });
+    let mut file = kernel.object_at(file, "file").expect("a file");
+    assert_eq!(file.get_str("f_path.dentry.d_name.name").as_deref(), Ok("sh"));
+    assert_eq!((file.get_u64("f_cred.uid"), file.get_u64("f_flags")), (Ok(7), Ok(2)));
+    // What was made for arguments ends some time; what belongs to the world does not.
+    for turn in 0..20_000 {
+        fire(
+            &mut kernel,
+            args! { file: { "f_path": "/bin/sh", "f_cred.uid": turn, "private_data": "text" } },
+        );
+    }
+    assert!(kernel.memory().resident() < 64 << 20, "{}", kernel.memory().resident());
+    assert_eq!(kernel.dentry("/bin/sh").expect("an entry").get_str("d_name.name").as_deref(), Ok("sh"));
 }
