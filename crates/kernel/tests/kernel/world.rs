@@ -461,7 +461,7 @@ fn arguments_are_objects_and_text_is_a_file() {
     let prog = kernel.prog_load(load).expect("a program");
     let target =
         Target::Btf { attach: AttachType::LsmMac, name: "file_open".to_owned(), id: 1, module: None };
-    let mut fire = |kernel: &mut Kernel, args: Args| {
+    let fire = |kernel: &mut Kernel, args: Args| {
         let ran = kernel.fire(prog, Fire::new(&target, args)).unwrap_or_else(|error| panic!("{error}"));
         u64::from_le_bytes(ran.ctx_out[..8].try_into().expect("a word"))
     };
