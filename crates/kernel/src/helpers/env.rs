@@ -1,6 +1,7 @@
 //! What a helper has at hand: its arguments, memory, the machine's state.
 
 use crate::context::Frame;
+use crate::fields::Fields;
 use crate::object::{MapObject, from_handle};
 use crate::state::Core;
 use skep_abi::Errno;
@@ -163,6 +164,13 @@ impl<'c> Env<'_, 'c> {
     pub(super) fn current_task(&mut self) -> Option<u64> {
         let (memory, cpu) = (self.memory(), self.core.now.cpu);
         self.core.current_task(memory, cpu).ok()
+    }
+
+    /// The flags (`PF_*`) of the current task; 0 on a machine without types.
+    pub(super) fn task_flags(&mut self) -> u64 {
+        let Some(task) = self.current_task() else { return 0 };
+        let fields = Fields::new(self.core, self.memory());
+        fields.and_then(|it| it.word(task, "task_struct", "flags")).unwrap_or(0)
     }
 
     /// The map that an argument points to.

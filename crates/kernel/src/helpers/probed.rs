@@ -15,6 +15,9 @@ use skep_vm::HostFault;
 const BRANCH: usize = 24;
 /// `BPF_F_GET_BRANCH_RECORDS_SIZE`.
 const GET_SIZE: u64 = 1;
+/// `PF_EXITING` and `PF_KTHREAD`.
+const PF_EXITING: u64 = 0x4;
+const PF_KTHREAD: u64 = 0x20_0000;
 /// `_NSIG`: the highest signal.
 const MAX_SIGNAL: u32 = 64;
 
@@ -102,11 +105,12 @@ pub(super) fn send_signal_thread(env: &mut Env<'_, '_>) -> Answer {
     signal(env, true)
 }
 
-/// Notes a signal (`bpf_send_signal_common`). The first process of all gets none.
+/// Notes a signal (`bpf_send_signal_common`). The first process of all gets none, nor do kernel threads and tasks that
+/// end.
 fn signal(env: &mut Env<'_, '_>, thread: bool) -> Answer {
     let number = env.arg(0) as u32;
     let (pid, tgid) = (env.core.task.pid, env.core.task.tgid);
-    if tgid == 1 {
+    if tgid == 1 || env.task_flags() & (PF_EXITING | PF_KTHREAD) != 0 {
         return Err(Errno::EPERM.into());
     }
     if number > MAX_SIGNAL {

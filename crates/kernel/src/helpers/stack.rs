@@ -7,6 +7,8 @@ use skep_abi::flags::*;
 
 /// `sysctl_perf_event_max_stack`: the longest stack that the kernel walks.
 const MAX_DEPTH: usize = 127;
+/// `PF_KTHREAD`.
+const PF_KTHREAD: u64 = 0x20_0000;
 /// `sizeof(struct bpf_stack_build_id)`.
 const BUILD_ID: usize = 32;
 /// `BPF_STACK_BUILD_ID_VALID`.
@@ -15,6 +17,15 @@ const VALID: u32 = 1;
 const IP: u32 = 2;
 /// What walking one entry costs, in units of one instruction.
 const ENTRY_COST: u64 = 4;
+
+/// The stacks of the task that runs: of a kernel thread, there is one alone.
+fn current(env: &mut Env<'_, '_>, flags: u64) -> CallStack {
+    let mut stack = env.core.current_stack();
+    if flags & BPF_F_USER_STACK != 0 && env.task_flags() & PF_KTHREAD != 0 {
+        stack.user.clear();
+    }
+    stack
+}
 
 /// How many entries are skipped.
 fn skipped(flags: u64) -> usize {
@@ -40,7 +51,7 @@ pub(super) fn get_stackid(env: &mut Env<'_, '_>) -> Answer {
     if flags & !known != 0 {
         return Err(Errno::EINVAL.into());
     }
-    let stack = env.core.current_stack();
+    let stack = current(env, flags);
     let files = env.core.stacks.files.clone();
     let stacks = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?.map.stacks()?;
     let trace = walked(stack, flags, stacks.depth());
@@ -55,16 +66,18 @@ pub(super) fn get_stackid(env: &mut Env<'_, '_>) -> Answer {
 /// `bpf_get_stack(ctx, buf, size, flags)`: how many bytes of the buffer are entries.
 pub(super) fn get_stack(env: &mut Env<'_, '_>) -> Answer {
     env.check_ctx(0)?;
-    let stack = env.core.current_stack();
+    let flags = env.arg(3);
+    let stack = current(env, flags);
     copy(env, stack)
 }
 
 /// `bpf_get_task_stack(task, buf, size, flags)`. Of another task, there is only the stack in the kernel.
 pub(super) fn get_task_stack(env: &mut Env<'_, '_>) -> Answer {
-    let (task, user) = (env.arg(0), env.arg(3) & BPF_F_USER_STACK != 0);
+    let (task, flags) = (env.arg(0), env.arg(3));
+    let user = flags & BPF_F_USER_STACK != 0;
     let is_current = task == env.current_task().unwrap_or(0);
     let stack = match is_current {
-        true => env.core.current_stack(),
+        true => current(env, flags),
         false => env.core.task_stack(task),
     };
     if let Some(errno) = refused(env) {

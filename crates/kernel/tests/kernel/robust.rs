@@ -4,12 +4,14 @@ use crate::support::{asm, kernel, value_map, word};
 use proptest::prelude::*;
 use skep_abi::{MapType, ProgType};
 use skep_kernel::{
-    Class, Context, Fd, Kernel, MapSpec, PacketCtx, PerfEventAttr, ProgLoad, PtRegs, Run, emulated_helpers,
+    Class, Config, Context, Fd, Kernel, MapSpec, PacketCtx, PerfEventAttr, ProgLoad, PtRegs, Run,
+    emulated_helpers, vmlinux,
 };
 
-/// A kernel with a map of every emulated type, some filled.
-fn world() -> (Kernel, Vec<Fd>) {
-    let mut kernel = kernel();
+/// A kernel with maps of many types, some filled; with kernel objects if it is to have types.
+fn world(typed: bool) -> (Kernel, Vec<Fd>) {
+    let btf = typed.then(vmlinux::bundled);
+    let mut kernel = Kernel::new(Config { btf, ..Config::default() }).unwrap();
     let kinds = [
         (MapType::Array, 4, 16, 2),
         (MapType::Hash, 4, 16, 4),
@@ -34,7 +36,20 @@ fn world() -> (Kernel, Vec<Fd>) {
     let mut format = text.to_vec();
     format.resize(64, 0);
     kernel.map_update_elem(maps[8], &word(0), &format, 0).unwrap();
+    maps.push(kernel.map_create(&MapSpec::new(MapType::StackTrace, 4, 80, 4)).unwrap());
     (kernel, maps)
+}
+
+/// Addresses of some kernel objects; none without types.
+fn objects(kernel: &mut Kernel) -> Vec<u64> {
+    if kernel.btf().is_none() {
+        return Vec::new();
+    }
+    let task = kernel.current().unwrap().addr();
+    let file = kernel.file("/etc/passwd").unwrap().addr();
+    let names = ["inode", "sock"];
+    let made = names.map(|name| kernel.object(name).unwrap().addr());
+    [vec![task, file], made.to_vec()].concat()
 }
 
 /// What an argument may be; numbers of maps are in the order of [`world`].
@@ -50,6 +65,8 @@ enum Arg {
     /// The start of the packet, if there is one.
     Packet(i32),
     Callback,
+    /// A kernel object: the current task, a file, an inode, a socket, some place in them.
+    Object(usize, u64),
 }
 
 fn arg() -> impl Strategy<Value = Arg> {
@@ -80,17 +97,18 @@ fn arg() -> impl Strategy<Value = Arg> {
     prop_oneof![
         4 => number.prop_map(Arg::Number),
         3 => (-520i32..16).prop_map(Arg::Stack),
-        4 => (0usize..9).prop_map(Arg::Map),
+        4 => (0usize..10).prop_map(Arg::Map),
         2 => (prop::sample::select(vec![8usize]), 0u32..64).prop_map(|(map, off)| Arg::Value(map, off)),
         4 => Just(Arg::Context),
         2 => Just(Arg::Answer),
         1 => (-4i32..80).prop_map(Arg::Packet),
         1 => Just(Arg::Callback),
+        3 => (0usize..4, prop_oneof![Just(0u64), 0u64..200]).prop_map(|(object, off)| Arg::Object(object, off)),
     ]
 }
 
 impl Arg {
-    fn load(&self, reg: usize, maps: &[Fd], packet: bool) -> String {
+    fn load(&self, reg: usize, maps: &[Fd], objects: &[u64], packet: bool) -> String {
         match self {
             Arg::Number(value) => format!("r{reg} = {value:#x} ll\n"),
             Arg::Stack(off) => format!("r{reg} = r10\nr{reg} += {off}\n"),
@@ -100,6 +118,10 @@ impl Arg {
             Arg::Answer => format!("r{reg} = r8\n"),
             Arg::Packet(off) if packet => format!("r{reg} = *(u32 *)(r9 + 0)\nr{reg} += {off}\n"),
             Arg::Packet(off) => format!("r{reg} = {off}\n"),
+            Arg::Object(object, off) => {
+                let addr = objects.get(*object).map_or(0, |addr| addr + off);
+                format!("r{reg} = {addr:#x} ll\n")
+            }
             Arg::Callback => format!("r{reg} = each ll\n"),
         }
     }
@@ -114,13 +136,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn any_call(calls in prop::collection::vec(call(), 1..6), kind in 0usize..4) {
-        let (mut kernel, maps) = world();
+    fn any_call(calls in prop::collection::vec(call(), 1..6), kind in 0usize..4, typed: bool) {
+        let (mut kernel, maps) = world(typed);
+        let found = objects(&mut kernel);
         let xdp = kind == 0;
         let mut text = "r9 = r1\nr8 = 0\n".to_owned();
         for (id, args) in &calls {
             for (i, arg) in args.iter().enumerate() {
-                text += &arg.load(i + 1, &maps, xdp);
+                text += &arg.load(i + 1, &maps, &found, xdp);
             }
             text += &format!("call {id}\nr8 = r0\n");
         }
@@ -139,7 +162,8 @@ proptest! {
             prop_assert!(matches!(error.class(), Class::ProgramFault | Class::NotEmulated), "{}", error);
         }
         // The same program on the same kind of world does the same.
-        let (mut other, _) = world();
+        let (mut other, _) = world(typed);
+        objects(&mut other);
         let prog = other.prog_load(ProgLoad::new("any", prog_type, asm(&text))).unwrap();
         prop_assert_eq!(&first, &other.run(prog, run()));
     }

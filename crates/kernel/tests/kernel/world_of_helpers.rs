@@ -1,8 +1,9 @@
 //! Helpers over the world that a machine with the bundled types has.
 
 use crate::support::{eval, set_value, value, value_map};
+use skep_abi::{Errno, MapType};
 use skep_btf::{Kind, TypeId};
-use skep_kernel::{Config, Fd, Kernel, Task, vmlinux};
+use skep_kernel::{Config, Fd, Kernel, MapSpec, PerfEventAttr, Task, vmlinux};
 
 fn machine() -> Kernel {
     Kernel::new(Config { btf: Some(vmlinux::bundled()), ..Config::default() }).expect("address space")
@@ -161,4 +162,36 @@ fn types_and_functions_by_name() {
     );
     let look = kernel.prog_load(prog(look)).unwrap();
     assert_eq!(kernel.run(look, skep_kernel::Run::default()).unwrap().r0, addr);
+}
+
+#[test]
+fn kernel_threads() {
+    let mut kernel = machine();
+    kernel.current().unwrap().set("flags", 0x20_0000).unwrap();
+    assert_eq!(eval(&mut kernel, "r1 = 9\ncall 109\nexit"), Errno::EPERM.neg(), "no signals");
+    let stack = |flags: u64| format!("r2 = r10\nr2 += -64\nr3 = 64\nr4 = {flags}\ncall 67\nexit");
+    assert_eq!(eval(&mut kernel, &stack(1 << 8)), 0, "no user stack");
+    assert!(eval(&mut kernel, &stack(0)) > 0);
+    kernel.current().unwrap().set("flags", 0).unwrap();
+    assert!(eval(&mut kernel, &stack(1 << 8)) > 0);
+}
+
+#[test]
+fn a_packet_of_the_kernel_in_a_sample() {
+    let mut kernel = machine();
+    let events = kernel.map_create(&MapSpec::new(MapType::PerfEventArray, 4, 4, 4)).unwrap();
+    let event = kernel.perf_event_open(&PerfEventAttr::bpf_output(), -1, 0).unwrap();
+    let ring = kernel.perf_mmap(event, 1).unwrap();
+    kernel.map_update_elem(events, &[0; 4], &event.0.to_le_bytes(), 0).unwrap();
+    let packet: Vec<u8> = (100..160).collect();
+    let skb = kernel.sk_buff(&packet).unwrap().addr();
+    let text = format!(
+        "r1 = {skb:#x} ll\nr2 = map[fd:{events}] ll\nr3 = {:#x} ll\nr4 = r10\nr4 += -4\n*(u32 *)(r10 - 4) = 7\nr5 = 4
+         call 111\nexit",
+        46u64 << 32
+    );
+    assert_eq!(eval(&mut kernel, &text), 0);
+    let mut bytes = vec![0; ring.data_head(kernel.memory()) as usize];
+    ring.read_at(kernel.memory(), 0, &mut bytes);
+    assert_eq!(bytes[16..62], packet[14..], "from the network header on");
 }
