@@ -95,6 +95,9 @@ pub(crate) struct RunArgs {
     /// Fill in a map before running, or size it: MAP[KEY]=VALUE (integers, or hex:.. for bytes), MAP.max_entries=N
     #[arg(long = "map", value_name = "MAP[KEY]=VALUE")]
     pub(crate) map: Vec<String>,
+    /// The types of the simulated kernel: a file (BTF, vmlinux, vmlinuz, or a BTFHub archive), `host`, or `bundled`
+    #[arg(long, value_name = "FILE|host|bundled", default_value = "bundled", conflicts_with = "raw")]
+    pub(crate) btf: String,
     /// The simulated cpu that runs the program
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) cpu: u32,

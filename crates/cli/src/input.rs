@@ -42,6 +42,11 @@ pub(crate) fn bytes(argument: &str) -> Result<Vec<u8>, Failure> {
     }
 }
 
+/// The types of a kernel: `bundled`, `host`, or a file.
+pub(crate) fn types(argument: &str) -> Result<skep::TargetBtf, Failure> {
+    skep::target::named(argument).map_err(|error| Failure::usage(format!("--btf {error}")))
+}
+
 /// Bytes from hex digits; white space and `:` between them are free.
 pub(crate) fn hex(text: &str) -> Result<Vec<u8>, String> {
     // Colons become blanks, so that places in messages stay true.

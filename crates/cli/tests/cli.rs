@@ -56,6 +56,7 @@ fn scratch(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
 }
 
 const FIREWALL: &str = "fixtures/xdp_firewall.bpf.o";
+const SYN: &str = "fixtures/captures/telnet-syn.bin";
 const WEB: &str = "fixtures/captures/web.pcap";
 
 #[test]
@@ -164,7 +165,7 @@ fn a_fault_names_the_line_and_ends_with_1() {
 #[test]
 fn bad_usage_and_bad_input_end_with_2() {
     fails(
-        &["run", "fixtures/loops.bpf.o", "--packet", "hex:00"],
+        &["run", "fixtures/loops.bpf.o", "--packet", SYN],
         2,
         expect![[r#"
             error: fixtures/loops.bpf.o: the object has 6 programs, name one: bounded, calls, callback_loop, map_iteration, chained, tail_call_in_function
@@ -192,7 +193,7 @@ fn bad_usage_and_bad_input_end_with_2() {
     "#]],
     );
     fails(
-        &["run", FIREWALL, "--packet", "hex:00", "--set", "nothing=1"],
+        &["run", FIREWALL, "--packet", SYN, "--set", "nothing=1"],
         2,
         expect![[r#"
             error: fixtures/xdp_firewall.bpf.o: there is no global variable called "nothing"; the global variables are drop_malformed, report_drops, lost_events, drop_event_type
@@ -217,9 +218,10 @@ fn bad_usage_and_bad_input_end_with_2() {
 }
 
 #[test]
-fn what_needs_the_types_of_the_kernel_has_them() {
-    let text = stdout(&skep(&["run", "fixtures/core_task.bpf.o"]));
-    assert!(text.contains("core_task"), "{text}");
+fn programs_that_read_the_kernel_run_without_one() {
+    let report = json(&["run", "fixtures/core_task.bpf.o", "--json"]);
+    assert_eq!((&report["retval"], &report["btf"]), (&0.into(), &"bundled".into()));
+    assert_eq!(report["fault"], Value::Null);
 }
 
 #[test]
@@ -344,4 +346,25 @@ fn readme_shows_real_output() {
             assert!(lines.any(|line| line == shown), "not in the output, or not there: {shown:?}\n{text}");
         }
     }
+}
+
+#[test]
+fn types_are_from_where_the_command_line_says() {
+    let report = |btf: &str| json(&["run", FIREWALL, "--packet", SYN, "--btf", btf, "--json"]);
+    assert_eq!(report("bundled")["btf"], "bundled");
+    // An object has types, too, if not a kernel's.
+    assert_eq!(report(FIREWALL)["btf"], FIREWALL);
+    assert!(stdout(&skep(&["run", FIREWALL, "--packet", SYN])).contains("types: bundled"));
+    fails(
+        &["run", FIREWALL, "--packet", SYN, "--btf", "no/such/file"],
+        2,
+        expect!["error: --btf no/such/file: No such file or directory (os error 2)\n"],
+    );
+    fails(
+        &["run", FIREWALL, "--packet", SYN, "--btf", "README.md"],
+        2,
+        expect![
+            "error: --btf README.md: it is neither BTF, nor an ELF file, nor an archive or a kernel with one\n"
+        ],
+    );
 }

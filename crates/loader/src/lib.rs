@@ -25,6 +25,7 @@ pub mod sec;
 mod special;
 mod struct_ops;
 mod target;
+pub mod types;
 
 pub use error::Error;
 pub use load::{Loaded, LoadedMap, LoadedProgram};

@@ -23,6 +23,8 @@ pub struct RunReport {
     pub target: Option<String>,
     /// What the verifier said: `not-verified` as long as there is none.
     pub verdict: &'static str,
+    /// Where the simulated kernel's types are from: `bundled`, `host`, or a file.
+    pub btf: String,
     /// r0's lower half, unless the program faulted; of a capture, that of the last packet.
     pub retval: Option<u32>,
     /// What the return value means, for types that return verdicts.

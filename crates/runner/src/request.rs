@@ -1,6 +1,6 @@
 //! What `skep run` is asked for.
 
-use skep::{Args, Error, Result};
+use skep::{Args, Error, Result, TargetBtf};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct RunRequest {
     pub repeat: Option<u32>,
     /// Bytes of the host's memory that simulated objects may take.
     pub memory: Option<u64>,
+    /// The types of the simulated kernel; the bundled ones if there are none.
+    pub btf: Option<TargetBtf>,
 }
 
 impl Default for RunRequest {
@@ -52,6 +54,7 @@ impl Default for RunRequest {
             budget: None,
             repeat: None,
             memory: None,
+            btf: None,
         }
     }
 }

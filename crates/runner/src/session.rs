@@ -182,6 +182,9 @@ fn prepared(object: &[u8], request: &RunRequest) -> Result<(Builder, String)> {
     if let Some(bytes) = request.memory {
         builder = builder.memory(bytes);
     }
+    if let Some(btf) = &request.btf {
+        builder = builder.btf(btf.clone());
+    }
     let name = choose(&mut builder, request.program.as_deref())?;
     builder = builder.autoload(&name, true)?;
     for (name, max_entries) in &request.max_entries {
@@ -211,9 +214,11 @@ fn first_report(skep: &mut Skep, name: String) -> Result<(ProgType, RunReport)> 
     let fd = skep.program(&name)?.fd();
     let mut warnings = not_loaded(skep.loaded());
     let section = skep.loaded().programs().iter().find(|it| it.name == name).map(|it| it.section.clone());
+    let btf = skep.kernel().btf().map(|it| it.origin.to_string());
     let info = skep.kernel().prog_info(fd).map_err(|errno| Error::from_input(errno.to_string()))?;
     warnings.extend(info.warnings.iter().cloned());
     let report = RunReport {
+        btf: btf.unwrap_or_default(),
         program: name,
         section: section.unwrap_or_default(),
         prog_type: info.prog_type.name(),

@@ -131,7 +131,7 @@ impl Builder {
     }
 
     /// The types of the kernel that is simulated; if not said, those that come with skep
-    /// ([`vmlinux::bundled`](skep_kernel::vmlinux::bundled)).
+    /// ([`target::bundled`](crate::target::bundled)).
     #[must_use]
     pub fn btf(mut self, types: TargetBtf) -> Builder {
         self.config.btf = Some(types);

@@ -33,6 +33,7 @@ mod map_named;
 mod program;
 mod render;
 mod struct_ops;
+pub mod target;
 mod world;
 
 pub use builder::{Builder, open, parse};

@@ -123,6 +123,7 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
         budget: args.engine.budget,
         repeat: args.engine.repeat,
         memory: args.engine.memory,
+        btf: Some(input::types(&args.btf)?),
         ..RunRequest::default()
     };
     if let Some(packet) = &args.packet {

@@ -17,8 +17,11 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 pub(crate) fn print(out: &mut impl Write, report: &RunReport) -> io::Result<()> {
-    let RunReport { program, section, prog_type, verdict, .. } = report;
-    writeln!(out, "{BOLD}{program}{BOLD:#}  {DIM}SEC(\"{section}\"), {prog_type}, {verdict}{DIM:#}")?;
+    let RunReport { program, section, prog_type, verdict, btf, .. } = report;
+    writeln!(
+        out,
+        "{BOLD}{program}{BOLD:#}  {DIM}SEC(\"{section}\"), {prog_type}, {verdict}, types: {btf}{DIM:#}"
+    )?;
     // Where the section does not say it all.
     if let Some(target) = report.target.as_ref().filter(|target| *target != section) {
         writeln!(out, "  {DIM}fired at {target}{DIM:#}")?;

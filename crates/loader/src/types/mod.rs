@@ -1,0 +1,125 @@
+//! Where the types of a kernel come from: a file, the host, or skep itself.
+
+mod unpack;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use skep_btf::Btf;
+use skep_kernel::TargetBtf;
+
+use crate::error::Error;
+
+/// The largest file that is read, in bytes: a kernel with all of its debug information.
+const MAX_FILE: u64 = 1 << 30;
+/// The most bytes of BTF: several times those of any kernel.
+const MAX_BTF: usize = 48 << 20;
+/// Where the host's kernel shows its types, and those of its modules.
+const HOST: &str = "/sys/kernel/btf";
+
+/// The types that come with skep: a kernel like 6.12 on x86-64.
+pub fn bundled() -> TargetBtf {
+    skep_kernel::vmlinux::bundled()
+}
+
+/// The types of the kernel that this process runs on, and of its modules. Nothing else here looks at the host.
+///
+/// # Errors
+/// It does not show them, or may not.
+pub fn host() -> Result<TargetBtf, Error> {
+    of_folder(Path::new(HOST))
+}
+
+/// The types in a file: BTF, an ELF file with a `.BTF` section (`vmlinux`), either of them compressed or in a tar archive
+/// (as BTFHub has them), or a kernel to boot (`vmlinuz`).
+///
+/// # Errors
+/// The file cannot be read, is none of these, or its BTF is not well-formed.
+pub fn file(path: &Path) -> Result<TargetBtf, Error> {
+    let name = path.display().to_string();
+    let bytes = read(path)?;
+    parse(&bytes, &name)
+}
+
+/// `bundled`, `host`, or the name of a file.
+///
+/// # Errors
+/// As [`host`] and [`file`].
+pub fn named(text: &str) -> Result<TargetBtf, Error> {
+    match text {
+        "bundled" => Ok(bundled()),
+        "host" => host(),
+        path => file(Path::new(path)),
+    }
+}
+
+/// The types in the bytes of a file. `origin` is what the output calls it.
+///
+/// # Errors
+/// The bytes are nothing that [`file`] reads.
+pub fn parse(bytes: &[u8], origin: &str) -> Result<TargetBtf, Error> {
+    let bad = |text: String| Error::bad_input(origin, text);
+    let unpacked = unpack::unpack(bytes).map_err(bad)?;
+    let section = section(&unpacked).map_err(bad)?;
+    let btf = Btf::parse(section).map_err(|error| bad(error.to_string()))?;
+    Ok(TargetBtf::new(origin, Arc::new(btf)))
+}
+
+/// The BTF in bytes that are not packed.
+fn section(bytes: &[u8]) -> Result<&[u8], String> {
+    let section = match skep_object::btf_section(bytes) {
+        Ok(Some(section)) => section,
+        Ok(None) => return Err("it has no .BTF section".to_owned()),
+        Err(error) if bytes.starts_with(b"\x7fELF") => return Err(error.to_string()),
+        Err(_) => {
+            return Err("it is neither BTF, nor an ELF file, nor an archive or a kernel with one".to_owned());
+        }
+    };
+    if section.len() > MAX_BTF {
+        return Err(format!("its BTF has {} bytes, more than {} MiB", section.len(), MAX_BTF >> 20));
+    }
+    Ok(section)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let named = |text: String| Error::bad_input(path.display().to_string(), text);
+    let file = File::open(path).map_err(|error| named(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| named(error.to_string()))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(named(format!("it is larger than {} MiB", MAX_FILE >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// `vmlinux` and the modules beside it.
+fn of_folder(folder: &Path) -> Result<TargetBtf, Error> {
+    let place = folder.join("vmlinux");
+    let bytes = std::fs::read(&place).map_err(|error| {
+        let text = format!(
+            "{error}; this host's kernel does not show its types (it needs CONFIG_DEBUG_INFO_BTF): give a file, or \
+             `bundled`"
+        );
+        Error::bad_input(place.display().to_string(), text)
+    })?;
+    let mut target = parse(&bytes, "host")?;
+    let mut modules: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
+    modules.sort_by_key(std::fs::DirEntry::file_name);
+    for module in modules {
+        let name = module.file_name().to_string_lossy().into_owned();
+        // A module may go while this looks at it.
+        let Ok(bytes) = std::fs::read(module.path()) else { continue };
+        if name == "vmlinux" {
+            continue;
+        }
+        let btf = Btf::parse_split(&bytes, Arc::clone(&target.vmlinux))
+            .map_err(|error| Error::bad_input(format!("module {name}"), error.to_string()))?;
+        target.modules.push((name.into(), Arc::new(btf)));
+    }
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests;
