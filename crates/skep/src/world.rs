@@ -1,4 +1,7 @@
 //! Kernel objects, and the world that programs look around in.
+//!
+//! Every machine has a task with a parent, an address space, files, credentials, namespaces and cgroups, and makes what
+//! else a test needs in a line: see [`Skep::object`], [`Skep::file`], [`Skep::tcp`], [`Skep::sk_buff`].
 
 use skep_kernel::{FieldValue, ObjectMut, SocketSpec, Task};
 
@@ -8,8 +11,21 @@ use crate::machine::Skep;
 impl Skep {
     /// Makes a zeroed kernel object of a type of the machine's BTF, to be set by paths.
     ///
-    /// `.set("mm.exe_file.f_path.dentry.d_name.name", "bash")?` follows pointers, and makes what they point to. See
-    /// [`ObjectMut`].
+    /// Paths follow pointers, and setting makes what they point to. See [`ObjectMut`].
+    ///
+    /// ```
+    /// # fn main() -> skep::Result<()> {
+    /// # let object = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/xdp_firewall.bpf.o");
+    /// let mut sk = skep::open(object)?.load()?;
+    /// let parent = sk.object("task_struct")?.set("tgid", 7)?.set("comm", "make")?.addr();
+    /// sk.current()?.set("pid", 42)?.set("real_parent", parent)?;
+    /// assert_eq!(sk.current()?.get_str("real_parent.comm")?, "make");
+    ///
+    /// let mut socket = sk.tcp("10.0.0.1:40000", "10.0.0.2:443")?;
+    /// assert_eq!(socket.get_u64("sk.__sk_common.skc_num")?, 40000);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The machine has no types, or none of that name; no room.

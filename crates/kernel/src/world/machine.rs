@@ -14,6 +14,21 @@ impl Kernel {
     /// From then on the object is what counts: a `pid`, `comm` or `cred.uid` that is set in it is what helpers say, and
     /// what [`Kernel::task`] does. [`Kernel::set_task`] sets it as well.
     ///
+    /// ```
+    /// use skep_kernel::{Config, Kernel, Task, vmlinux};
+    ///
+    /// let task = Task::new(42, 42, "sshd");
+    /// let mut kernel = Kernel::new(Config { btf: Some(vmlinux::bundled()), task, ..Config::default() })?;
+    /// let mut current = kernel.current()?;
+    /// assert_eq!(current.get_str("comm")?, "sshd");
+    /// assert_eq!(current.get_str("real_parent.comm")?, "systemd");
+    /// assert_eq!(current.get_u64("nsproxy.pid_ns_for_children.ns.inum")?, 4026531836);
+    ///
+    /// current.set("comm", "sftp")?;
+    /// assert_eq!(kernel.task().comm_str(), "sftp");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The machine has no types, or no `task_struct` among them; no room.
     pub fn current(&mut self) -> Result<ObjectMut<'_>, ObjectError> {

@@ -11,6 +11,25 @@ use std::fmt;
 impl Kernel {
     /// Makes a zeroed object of a type: `task_struct`, `struct sock`.
     ///
+    /// ```
+    /// use skep_kernel::{Config, FieldValue, Kernel, args, vmlinux};
+    ///
+    /// let mut kernel = Kernel::new(Config { btf: Some(vmlinux::bundled()), ..Config::default() })?;
+    /// let mut task = kernel
+    ///     .object("task_struct")?
+    ///     .set("pid", 42)?
+    ///     .set("real_parent.tgid", 1)?
+    ///     .set("mm.exe_file.f_path.dentry.d_name.name", "bash")?
+    ///     .set("thread_pid", args! { level: 1, "numbers[1].nr": 7 })?
+    ///     .set("mm.arg_start", FieldValue::user("bash"))?;
+    /// assert_eq!(task.get_u64("real_parent.tgid")?, 1);
+    /// assert_eq!(task.get_str("mm.exe_file.f_path.dentry.d_name.name")?, "bash");
+    ///
+    /// let error = task.set("real_parnt.tgid", 1).unwrap_err();
+    /// assert!(error.to_string().ends_with("did you mean `real_parent`?"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The machine has no types, or none of that name; no room.
     pub fn object(&mut self, type_name: &str) -> Result<ObjectMut<'_>, ObjectError> {

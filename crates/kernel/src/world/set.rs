@@ -67,28 +67,6 @@ impl Scene<'_> {
         self.store(spot, value, how).map_err(|problem| problem.at(path))
     }
 
-    /// What a register or argument of a type holds for a value: the number, sign-extended if it has a sign, or the
-    /// address of what is made for it.
-    #[expect(dead_code, reason = "firing programs is to use it")]
-    pub(crate) fn value_to_u64(&mut self, id: TypeId, value: &FieldValue) -> Result<u64, Problem> {
-        let how = How { user: None, depth: 0 };
-        let (value, how) = unwrap(value, how)?;
-        if let Some((target, user)) = types::pointee(&self.btf, id) {
-            return self.address(0, target, user, value, how);
-        }
-        if how.user.is_some() && types::holds_address(&self.btf, id) {
-            return self.address(0, TypeId::VOID, false, value, how);
-        }
-        let field = route::whole(&self.btf, id)?;
-        let mut bytes = [0; 8];
-        let size = (field.bit_size / 8).min(8) as usize;
-        let plain = plain(value).ok_or_else(|| takes("a number"))?;
-        let misfit = |error| self.misfit(field, error);
-        self.btf.encode_field(field, &mut bytes[..size], &plain).map_err(misfit)?;
-        let read = self.btf.decode_field(field, &bytes[..size])?.as_i128();
-        Ok(read.map_or(u64::from_le_bytes(bytes), |it| it as u64))
-    }
-
     fn store(&mut self, spot: Spot, value: &FieldValue, how: How) -> Result<(), Problem> {
         let how = how.deeper()?;
         let (value, how) = unwrap(value, how)?;
