@@ -3,12 +3,14 @@
 use crate::context::{Area, Frame};
 use crate::effects::Effects;
 use crate::fire::{Seq, Traced};
+use crate::net::{HeldSocket, NetEffects};
 use crate::notes::BadLoads;
 use skep_abi::{MapType, ProgType};
 use skep_memory::Site;
+use std::net::IpAddr;
 
 /// Where the packet, message or stream of a program is to go.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Redirect {
     /// The device's index; 0 if it goes to something else: a CPU, a socket, all devices of a map.
     pub ifindex: u32,
@@ -18,6 +20,17 @@ pub struct Redirect {
     pub through: Option<Through>,
     /// `bpf_redirect_peer`: to the peer of the device, in its own network namespace.
     pub peer: bool,
+    /// `bpf_redirect_neigh`: with the link header of whoever is the next hop.
+    pub neigh: Option<NextHop>,
+}
+
+/// Who gets a packet next, where the kernel fills its link header in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NextHop {
+    /// Whom the routes say.
+    Routed,
+    /// Who has this address.
+    Address(IpAddr),
 }
 
 /// An element of a map that something is sent through.
@@ -61,6 +74,10 @@ pub(crate) struct Invocation {
     pub(crate) redirect: Option<Redirect>,
     /// What it did to the machine.
     pub(crate) effects: Effects,
+    /// What was done to the network.
+    pub(crate) net: NetEffects,
+    /// References of sockets that are held.
+    pub(crate) sockets: Vec<HeldSocket>,
     /// Loads through bad kernel addresses.
     pub(crate) bad_loads: Option<BadLoads>,
     /// The `bpf_spin_lock` that is held.

@@ -48,6 +48,7 @@
 //! - `run`, `context`, `host`: one invocation of a program, and what it sees
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
 //! - `world`: kernel objects by type, and the world that programs look around in
+//! - `net`: the network that programs look at: devices, routes, neighbours, sockets
 //! - `state`, `object`, `files`: the state of the machine
 //! - `vmlinux`: the types of a kernel that come with it, made of the header in `crates/kernel/vmlinux`
 //!
@@ -68,6 +69,7 @@ mod host;
 mod invocation;
 mod kernel;
 mod maps;
+mod net;
 mod notes;
 mod object;
 mod outside;
@@ -94,8 +96,9 @@ pub use effects::{Branch, Effects, PerfValue, Signal};
 pub use files::Fd;
 pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;
-pub use invocation::{Redirect, Through};
+pub use invocation::{NextHop, Redirect, Through};
 pub use kernel::Kernel;
+pub use net::{ClonedPacket, Device, Net, NetEffects, NetSocket, Prefix, Route, RouteKind, Tunnel};
 pub use notes::Note;
 pub use outside::OutsideKind;
 pub use perf::{PerfEventAttr, PerfRing};

@@ -8,6 +8,7 @@ use crate::files::Fd;
 use crate::fire::Setup;
 use crate::invocation::{Invocation, Probed, Redirect};
 use crate::kernel::Kernel;
+use crate::net::NetEffects;
 use crate::notes::Note;
 use crate::prog::ProgInfo;
 use crate::report::{RunError, over_limit};
@@ -78,6 +79,8 @@ pub struct Ran {
     pub output: Option<Vec<u8>>,
     /// What it did to the machine around it: signals, a return value overridden; of several runs, all of it.
     pub effects: Effects,
+    /// What it did to the network.
+    pub net: NetEffects,
     /// What did not stop the program and its author should know; of several runs, all of it.
     pub notes: Vec<Note>,
 }
@@ -181,6 +184,7 @@ impl Kernel {
                 self.reset(run, prepared);
             }
             self.core.now.redirect = None;
+            self.core.now.net = NetEffects::of(&run.ctx);
         }
         Err(RunError::BadInput("a run of no turns".to_owned()))
     }
@@ -209,7 +213,10 @@ impl Kernel {
             return Err(RunError::HostLimit(over_limit(&refused)));
         }
         let report = match (exit, held) {
-            (Exit::Return(_), None) => return Ok(machine),
+            (Exit::Return(_), None) => match self.core.unreleased(&machine) {
+                None => return Ok(machine),
+                Some(report) => report,
+            },
             (Exit::Return(_), Some(held)) => self.core.report_at(
                 held.site,
                 &machine,
@@ -266,6 +273,7 @@ impl Kernel {
             redirect: now.redirect.clone(),
             output: now.seq.as_ref().map(|it| it.bytes.clone()),
             effects: now.effects.clone(),
+            net: now.net.clone(),
             notes: self.core.notes(),
         }
     }
@@ -294,6 +302,7 @@ impl Kernel {
             traced: setup.traced,
             seq: setup.seq,
             session_return: setup.session_return,
+            net: NetEffects::of(&run.ctx),
             probed: setup.probed,
             ..Invocation::default()
         };
@@ -424,6 +433,7 @@ impl Kernel {
             room.close(&self.memory);
         }
         self.core.now = Invocation::default();
+        self.core.sockets.end_run(&self.memory);
         self.core.objects.release(id);
         self.core.sweep(&self.memory);
     }

@@ -6,6 +6,7 @@ use crate::effects::Measured;
 use crate::files::{Fd, Files};
 use crate::fire::{Format, Keep};
 use crate::invocation::Invocation;
+use crate::net::{Net, Sockets};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
 use crate::prog::TextMap;
@@ -61,6 +62,9 @@ pub(crate) struct Core {
     pub(crate) iterations: u64,
     /// Memory that was made for arguments.
     pub(crate) keep: Keep,
+    /// Devices and routes.
+    pub(crate) net: Net,
+    pub(crate) sockets: Sockets,
     /// Where packets are put.
     pub(crate) room: Option<Room>,
     /// The registers that tasks came into the kernel with, by `task_struct`.
@@ -98,6 +102,8 @@ impl Core {
             formats: BTreeMap::new(),
             iterations: 0,
             keep: Keep::default(),
+            net: Net::default(),
+            sockets: Sockets::default(),
             room: None,
             task_regs: BTreeMap::new(),
             stacks: Stacks::default(),

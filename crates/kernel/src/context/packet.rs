@@ -1,6 +1,7 @@
 //! Packets: the bytes, where they lie, and the struct that shows them to a program.
 
 use super::{Area, skb, xdp};
+use crate::net::Tunnel;
 use skep_abi::ProgType;
 use skep_abi::ctx::Field;
 use skep_memory::{Arena, Memory, NoMemory, ObjectKind, Origin, Rights};
@@ -29,12 +30,14 @@ pub struct PacketCtx {
     /// A socket filter sees the packet from its Ethernet header on, as one on a packet socket does, and not from its
     /// network header on, as `BPF_PROG_TEST_RUN` and filters on other sockets have it.
     pub link_header: bool,
+    /// The tunnel that the packet came out of.
+    pub tunnel: Option<Tunnel>,
 }
 
 impl PacketCtx {
     /// A packet that begins with an Ethernet header.
     pub fn new(data: Vec<u8>) -> PacketCtx {
-        PacketCtx { data, meta: Vec::new(), ctx: Vec::new(), link_header: true }
+        PacketCtx { data, meta: Vec::new(), ctx: Vec::new(), link_header: true, tunnel: None }
     }
 
     /// The same, with a field of the context set. Of a field with several elements, the first one.

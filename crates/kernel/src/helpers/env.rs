@@ -63,6 +63,12 @@ pub(super) struct Bytes {
     len: usize,
 }
 
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes { small: [0; SHORT_KEY], large: Vec::new(), len: 0 }
+    }
+}
+
 impl std::ops::Deref for Bytes {
     type Target = [u8];
 

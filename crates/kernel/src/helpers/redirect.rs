@@ -61,7 +61,7 @@ fn note(env: &mut Env<'_, '_>, id: ObjRef, key: &[u8], ifindex: u32, flags: u64)
         kind: it.map.spec().kind,
         key: key.to_vec(),
     });
-    env.core.now.redirect = Some(Redirect { ifindex, flags, through, peer: false });
+    env.core.now.redirect = Some(Redirect { ifindex, flags, through, ..Redirect::default() });
 }
 
 /// `bpf_sk_redirect_map(skb, map, key, flags)` and `bpf_msg_redirect_map(msg, map, key, flags)`.

@@ -97,9 +97,3 @@ pub(super) fn set_hash_invalid(env: &mut Env<'_, '_>) -> Answer {
     frame(env)?.ctx.set(env.memory(), &sk_buff::hash, 0);
     ret(0)
 }
-
-/// `bpf_get_socket_cookie(skb)`: packets here belong to no socket.
-pub(super) fn get_socket_cookie(env: &mut Env<'_, '_>) -> Answer {
-    frame(env)?;
-    ret(0)
-}

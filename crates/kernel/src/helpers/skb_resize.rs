@@ -26,14 +26,14 @@ const KNOWN: u64 = BPF_F_ADJ_ROOM_FIXED_GSO
     | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
 
 /// Makes a frame the packet.
-fn put(env: &mut Env<'_, '_>, frame: Frame) {
+pub(super) fn put(env: &mut Env<'_, '_>, frame: Frame) {
     charge_move(env, &frame);
     frame.update(env.memory());
     env.core.now.frame = Some(frame);
 }
 
 /// The frame with at least so much room before and behind the packet.
-fn with_room(env: &mut Env<'_, '_>, head: u64, tail: u64) -> Result<Frame, Stop> {
+pub(super) fn with_room(env: &mut Env<'_, '_>, head: u64, tail: u64) -> Result<Frame, Stop> {
     let old = frame(env)?;
     let memory = env.memory();
     let frame = old.with_room(memory, head, tail, &mut env.core.room).map_err(|_| Errno::ENOMEM)?;
@@ -172,6 +172,6 @@ fn shrink(env: &mut Env<'_, '_>, off: u64, by: u64, flags: u64, protocol: u32) -
     ret(0)
 }
 
-fn set_protocol(env: &Env<'_, '_>, frame: &Frame, protocol: u32) {
+pub(super) fn set_protocol(env: &Env<'_, '_>, frame: &Frame, protocol: u32) {
     frame.ctx.set(env.memory(), &sk_buff::protocol, u64::from(protocol));
 }

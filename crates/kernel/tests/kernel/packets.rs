@@ -149,11 +149,11 @@ fn redirects() {
     let text = |flags: u64| format!("r1 = 4\nr2 = {flags}\ncall 23\nexit");
     let ran = xdp(&text(0));
     assert_eq!(ran.r0, u64::from(xdp::XDP_REDIRECT));
-    assert_eq!(ran.redirect, Some(Redirect { ifindex: 4, flags: 0, through: None, peer: false }));
+    assert_eq!(ran.redirect, Some(Redirect { ifindex: 4, ..Redirect::default() }));
     assert_eq!(xdp(&text(1)).redirect, None);
     let ran = run_on(ProgType::SchedCls, &text(BPF_F_INGRESS), packet()).unwrap();
     assert_eq!(ran.retval() as i32, tc::TC_ACT_REDIRECT);
-    assert_eq!(ran.redirect, Some(Redirect { ifindex: 4, flags: BPF_F_INGRESS, through: None, peer: false }));
+    assert_eq!(ran.redirect, Some(Redirect { ifindex: 4, flags: BPF_F_INGRESS, ..Redirect::default() }));
 }
 
 /// Runs one after the other see the same packet, or, as the kernel has it, what the one before left.
