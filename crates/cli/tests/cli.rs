@@ -264,6 +264,16 @@ fn a_listing_has_lines_and_names() {
 }
 
 #[test]
+fn a_context_is_shown_by_its_type() {
+    let packet = format!("hex:{}", "00".repeat(60));
+    let it = json(&["run", "fixtures/tc_ratelimit.bpf.o", "--packet", &packet, "--json"]);
+    assert_eq!(it["context"]["type"], "struct __sk_buff");
+    assert_eq!(it["context"]["value"]["len"], 60);
+    let it = stdout(&skep(&["run", FIREWALL, "--packet", &packet]));
+    assert!(it.contains("struct xdp_md {data = "), "{it}");
+}
+
+#[test]
 fn an_inspection_names_the_parts() {
     let it = json(&["inspect", FIREWALL, "--json"]);
     assert_eq!((&it["license"], &it["minimum_kernel"]), (&"Dual MIT/GPL".into(), &"5.8".into()));

@@ -17,6 +17,7 @@
 mod argument;
 mod capture;
 mod conformance;
+mod context;
 mod element;
 mod inspect;
 mod json;
@@ -32,6 +33,7 @@ mod timing;
 pub use argument::argument;
 pub use capture::{Capture, CaptureError, Captured};
 pub use conformance::{Conformance, conformance, hex};
+pub use context::ContextReport;
 pub use inspect::{
     ExternInspection, GlobalInspection, HelperUse, Inspection, MapInspection, Need, Problem,
     ProgramInspection, RelocationInspection, TargetInspection, TypeUse, inspect,

@@ -1,5 +1,6 @@
 //! What a run came to, as data.
 
+use crate::context::ContextReport;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -41,6 +42,9 @@ pub struct RunReport {
     /// The context afterwards, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ctx_out: Option<String>,
+    /// The context afterwards, by its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextReport>,
     /// What an iterator wrote into its file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,

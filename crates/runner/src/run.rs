@@ -32,6 +32,7 @@ pub fn run_object(object: &[u8], request: &RunRequest) -> Result<RunReport> {
             session.report.packet_out = ran.packet_out.as_deref().map(hex_string);
             session.report.output = ran.output.as_deref().map(|it| String::from_utf8_lossy(it).into_owned());
             session.report.ctx_out = (!ran.ctx_out.is_empty()).then(|| hex_string(&ran.ctx_out));
+            session.add_context(&ran.ctx_out);
         }
         Err(error) => session.fault(error, None)?,
     }

@@ -4,6 +4,7 @@ use skep::kernel::{Note, Redirect};
 use skep::loader::Loaded;
 use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Skep, Target};
 
+use crate::context;
 use crate::element::{self, Room};
 use crate::json::hex_string;
 use crate::report::{FaultReport, RedirectMap, RunReport};
@@ -147,6 +148,12 @@ impl Session {
 
     pub(crate) fn drain(&mut self) -> Result<()> {
         element::events(&mut self.skep, &mut self.report, &mut self.room)
+    }
+
+    /// Shows the context that a run leaves behind.
+    pub(crate) fn add_context(&mut self, bytes: &[u8]) {
+        let program = self.report.program.clone();
+        self.report.context = context::report(&mut self.skep, &program, self.prog_type, bytes);
     }
 
     pub(crate) fn finish(mut self) -> Result<RunReport> {

@@ -30,6 +30,9 @@ pub(crate) fn print(out: &mut impl Write, report: &RunReport) -> io::Result<()> 
         Some(_) => print_capture(out, report)?,
         None => print_once(out, report)?,
     }
+    if let Some(context) = &report.context {
+        writeln!(out, "  {DIM}{} {}{DIM:#}", context.type_name, context.text)?;
+    }
     if let Some(output) = &report.output {
         writeln!(out, "\n{BOLD}output{BOLD:#}")?;
         let lines: Vec<&str> = output.lines().collect();
