@@ -4,6 +4,7 @@
 //! that calls back has a second function, which goes on when the callback returned.
 
 mod cast;
+mod cgroup;
 mod control;
 mod csum;
 mod current;
@@ -32,6 +33,7 @@ mod storage;
 mod strings;
 mod syncookie;
 mod sys;
+mod sys_bpf;
 mod task;
 mod time;
 mod tunnel;
@@ -126,6 +128,7 @@ helpers! {
     task_pt_regs => current::task_pt_regs;
     get_ns_current_pid_tgid => current::get_ns_current_pid_tgid;
     copy_from_user_task => current::copy_from_user_task;
+    current_task_under_cgroup => cgroup::current_task_under_cgroup;
     find_vma => current::find_vma, then found_vma;
     d_path => path::d_path;
     per_cpu_ptr => cast::per_cpu_ptr;
@@ -145,6 +148,7 @@ helpers! {
     btf_find_by_name_kind => sys::btf_find_by_name_kind;
     kallsyms_lookup_name => sys::kallsyms_lookup_name;
     sys_close => sys::close;
+    sys_bpf => sys_bpf::sys_bpf;
     get_current_cgroup_id => task::cgroup_id;
     get_current_ancestor_cgroup_id => task::ancestor_cgroup_id;
 

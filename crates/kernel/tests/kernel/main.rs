@@ -33,6 +33,7 @@ mod seq_files;
 mod stack_ids;
 mod stacks;
 mod support;
+mod sys_bpf;
 mod tail_calls;
 mod tasks_and_time;
 mod types;

@@ -76,8 +76,13 @@ impl Case {
         Ok(())
     }
 
-    /// Whether the helper that the case is named after is emulated.
+    /// Whether what the case is named after is emulated. Descriptor 0 was an open file on that machine, and there is none
+    /// here.
     fn is_emulated(&self) -> bool {
+        let others = ["sys_bpf 2 ", "sys_bpf 3 ", "sys_bpf 5 ", "sys_bpf 14 ", "sys_bpf 18 ", "sys_bpf 22 "];
+        if others.iter().any(|it| self.name.starts_with(it)) {
+            return false;
+        }
         let name = self.name.split(' ').next().unwrap_or_default();
         let helper = helper_by_name(name).unwrap_or_else(|| panic!("no helper {name}"));
         emulated_helpers().any(|it| it.id == helper.id)

@@ -18,6 +18,8 @@ const STRUCTS: &[Layout] = &[
     ("pid", 80, &[("level", "u32", 4), ("numbers", "upid", 16)]),
     ("signal_struct", 64, &[("pids", "pids", 16)]),
     ("fs_struct", 48, &[("root", "path", 16), ("pwd", "path", 32)]),
+    ("cgroup", 64, &[("level", "u32", 0), ("ancestors", "pids", 8)]),
+    ("css_set", 64, &[("dfl_cgrp", "ptr", 16)]),
     (
         "task_struct",
         512,
@@ -28,6 +30,7 @@ const STRUCTS: &[Layout] = &[
             ("thread_pid", "ptr", 72),
             ("signal", "ptr", 80),
             ("fs", "ptr", 88),
+            ("cgroups", "ptr", 112),
             ("comm", "comm", 96),
         ],
     ),
