@@ -190,8 +190,8 @@ impl<'a> Map<'a> {
         match self.map.source {
             MapSource::Definition(index) => match self.object().maps[index].key_type {
                 Some(id) => self.decode(id, key, left),
-                // An index needs no type.
-                None if self.is_indexed() => {
+                // An index needs no type, and neither does the id of a stack.
+                None if self.is_indexed() || self.is_stacks() => {
                     key.try_into().ok().map(|key| Value::Uint(u32::from_le_bytes(key).into()))
                 }
                 None => None,
@@ -208,9 +208,26 @@ impl<'a> Map<'a> {
     /// The same, if it is made of no more values than are `left`: see [`skep_btf::Btf::decode_within`].
     pub fn decode_value_within(&self, value: &[u8], left: &mut usize) -> Option<Value> {
         match self.map.source {
+            MapSource::Definition(_) if self.is_stacks() => Some(self.decode_stack(value)),
             MapSource::Definition(index) => self.decode(self.object().maps[index].value_type?, value, left),
             MapSource::Section(index) => self.decode_variables(&self.object().data[index].vars, value, left),
         }
+    }
+
+    /// The names of the functions of a stack, or their addresses; innermost first.
+    fn decode_stack(&self, stack: &[u8]) -> Value {
+        let addresses = stack.chunks_exact(8).filter_map(|it| it.try_into().ok()).map(u64::from_le_bytes);
+        let named = |addr| match self.kernel.symbol(addr) {
+            Some(name) => Value::from(name.as_str()),
+            None => Value::Ptr(addr),
+        };
+        Value::Array(addresses.take_while(|addr| *addr != 0).map(named).collect())
+    }
+
+    /// Whether it holds stacks as addresses.
+    fn is_stacks(&self) -> bool {
+        let spec = &self.map.spec;
+        spec.kind == MapType::StackTrace && spec.flags & flags::BPF_F_STACK_BUILD_ID == 0
     }
 
     /// The variables of a data section. The section's BTF type is of no use here: clang leaves the offsets to the loader.

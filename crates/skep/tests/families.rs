@@ -113,3 +113,15 @@ fn open_files_of_a_task() -> Result<()> {
     assert_eq!(ran.output, Some(record));
     Ok(())
 }
+
+#[test]
+fn a_congestion_control_is_called_by_the_kernel() -> Result<()> {
+    let mut sk = open("tcp_steady")?.global("window", 20u32)?.load()?;
+    let sock = sk.object("tcp_sock")?.set("snd_cwnd", 64)?.addr();
+    let mut steady = sk.struct_ops("steady")?;
+    assert_eq!(steady.call("ssthresh", args! { sk: sock })?.retval(), 20);
+    steady.call("cong_avoid", args! { sk: sock, ack: 1, acked: 3 })?;
+    assert_eq!(sk.global::<u64>("acked_total")?, 3);
+    assert_eq!(sk.global::<u64>("losses")?, 1);
+    Ok(())
+}

@@ -174,9 +174,11 @@ fn sched_trace_follows_a_process_through_its_life() -> Result<()> {
 #[test]
 fn task_list_is_a_table_of_tasks() -> Result<()> {
     let mut sk = open("task_list")?.load()?;
-    let tasks = [sk.current()?.addr(), sk.spawn(&Task::new(8, 7, "worker"))?.addr()];
+    let tasks = [sk.current()?.addr(), sk.spawn(&Task::new(8, 8, "worker"))?.addr()];
     let ran = sk.program("tasks")?.fire(args! { task: tasks })?;
-    let table = "    TGID      PID COMM\n    4242     4242 bash\n       7        8 worker\n2 tasks\n";
+    let table = "    TGID      PID COMM\n    4242     4242 bash\n       8        8 worker\n2 tasks\n";
     assert_eq!(ran.text(), table);
+    // Without a choice it is all that there are.
+    assert!(sk.program("tasks")?.fire(args! {})?.text().ends_with(" bash\n3 tasks\n"));
     Ok(())
 }

@@ -3,7 +3,7 @@
 //!
 //! The context is `struct bpf_iter__<name>` of the kernel's types: `meta`, and pointers to what is iterated over. Objects
 //! are given by those names, several as lists: `args!{ task: [a, b] }`. Where nothing is given, it is what the machine has:
-//! its maps (`bpf_map`), its programs (`bpf_prog`), the elements of `map` (`bpf_map_elem`).
+//! its maps (`bpf_map`), its programs (`bpf_prog`), its tasks (`task`), the elements of `map` (`bpf_map_elem`).
 
 use super::place::Side;
 use super::seq::Seq;
@@ -11,6 +11,7 @@ use super::setup::Setup;
 use super::{Firing, Refusal};
 use crate::context::Context;
 use crate::files::Fd;
+use crate::kernel::Kernel;
 use crate::report::RunError;
 use crate::run::{Ran, Run};
 use crate::world::{Args, FieldValue};
@@ -118,6 +119,7 @@ impl Firing<'_, '_> {
             return Ok(match name {
                 "bpf_map" => self.of_machine(name, true),
                 "bpf_prog" => self.of_machine(name, false),
+                "task" => self.tasks(),
                 _ => Vec::new(),
             });
         }
@@ -155,6 +157,15 @@ impl Firing<'_, '_> {
                 Some(vec![(field.to_owned(), FieldValue::Addr(addr))])
             })
             .collect()
+    }
+
+    /// The machine's tasks by their ids, the current one among them. One without a `task_struct` is passed over.
+    fn tasks(&mut self) -> Vec<Row> {
+        let Kernel { core, memory, .. } = &mut *self.kernel;
+        // Without types for it there are none.
+        let _ = core.current_task(memory, 0);
+        let rows = core.world.tasks.values().map(|addr| vec![("task".to_owned(), FieldValue::Addr(*addr))]);
+        rows.collect()
     }
 
     fn map_fields(&self, id: ObjRef) -> Option<Args> {
