@@ -141,6 +141,9 @@ impl Core {
                 }
                 Object::Prog(prog) => {
                     self.text.free(prog.text_base);
+                    if let Some((id, _)) = prog.replaces {
+                        self.objects.release(id);
+                    }
                     for id in prog.maps {
                         self.objects.release(id);
                     }

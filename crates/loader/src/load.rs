@@ -225,7 +225,10 @@ impl Loaded {
         }
         let section = &self.object.programs[plan.index].section;
         let prog_type = plan.prog_type.ok_or_else(|| Error::bad_input(place(), unknown_section(section)))?;
-        if let Ok(target) = attach {
+        // What is of another program is not of the kernel.
+        if let Ok(target) = attach
+            && plan.attach_prog.is_none()
+        {
             target::resolve(target, kernel.btf(), &plan.name, &place())?;
         }
         let mut linked = link::link(&self.object, relocated, plan.index)?;
@@ -248,6 +251,18 @@ impl Loaded {
             _ => {}
         }
         load.attach_prog = plan.attach_prog;
+        if let (Ok(AttachTarget::Freplace { func } | AttachTarget::Btf { name: func, .. }), Some(_)) =
+            (&*attach, plan.attach_prog)
+        {
+            load.attach_func = Some(func.clone());
+        }
+        if prog_type == ProgType::Ext && plan.attach_prog.is_none() {
+            let text = format!(
+                "prog '{}': attach program FD is not set: say whose function it replaces (Builder::attach_prog)",
+                plan.name
+            );
+            return Err(Error::bad_input(place(), text));
+        }
         load.lines = lines;
         load.funcs = funcs;
         load.poisoned = poisoned;

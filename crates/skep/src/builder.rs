@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytemuck::NoUninit;
 use skep_abi::ProgType;
-use skep_kernel::{Arch, Config, Kernel, TargetBtf, Task, vmlinux};
+use skep_kernel::{Arch, Config, Fd, Kernel, TargetBtf, Task, vmlinux};
 use skep_loader::OpenObject;
 use skep_maps::MapSpec;
 
@@ -22,6 +22,14 @@ pub struct Builder {
     perf_pages: Option<u32>,
     arch: Option<Arch>,
     event_types: Vec<(String, String)>,
+}
+
+/// What matters of a builder when the machine is there already.
+pub(crate) struct Parts {
+    pub(crate) open: OpenObject,
+    pub(crate) perf_pages: Option<u32>,
+    pub(crate) arch: Option<Arch>,
+    pub(crate) event_types: Vec<(String, String)>,
 }
 
 /// Opens an object file.
@@ -176,6 +184,21 @@ impl Builder {
     pub fn event_type(mut self, map: &str, name: &str) -> Builder {
         self.event_types.push((map.to_owned(), name.to_owned()));
         self
+    }
+
+    /// Says whose function a program replaces or traces: of a program that is loaded in the machine that this object is
+    /// going to be loaded into ([`Skep::load_also`]).
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn attach_prog(mut self, name: &str, target: Fd) -> Result<Builder> {
+        self.open.program_mut(name)?.attach_prog = Some(target);
+        Ok(self)
+    }
+
+    pub(crate) fn into_parts(self) -> Parts {
+        let Builder { open, perf_pages, arch, event_types, .. } = self;
+        Parts { open, perf_pages, arch, event_types }
     }
 
     /// The object, for what has no method here.

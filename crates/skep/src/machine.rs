@@ -10,6 +10,7 @@ use skep_loader::Loaded;
 use skep_loader::readers::{PerfBuffer, RingBuffer};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
 
+use crate::builder::{Builder, Parts};
 use crate::error::{Error, Result};
 use crate::event_type::EventType;
 use crate::events::{self, Event, Events, Seen};
@@ -25,6 +26,8 @@ const USER_START: u64 = 0x5555_5555_0000;
 pub struct Skep {
     kernel: Kernel,
     loaded: Loaded,
+    /// Objects that were loaded later, and what they were built for.
+    others: Vec<(Loaded, Arch)>,
     readers: Vec<Reader>,
     next_user: u64,
     arch: Arch,
@@ -53,27 +56,25 @@ impl Skep {
         arch: Option<Arch>,
         event_types: Vec<(String, String)>,
     ) -> Result<Skep> {
-        let mut readers = Vec::new();
-        for map in loaded.maps() {
-            let Ok(fd) = map.fd else { continue };
-            let source = match (map.spec.kind, perf_pages) {
-                (MapType::PerfEventArray, Some(pages)) => {
-                    PerfBuffer::new(&mut kernel, fd, pages).map(Source::Perf)
-                }
-                (MapType::Ringbuf, _) => RingBuffer::new(&kernel, fd).map(Source::Ring),
-                _ => continue,
-            };
-            let source = source.map_err(|errno| {
-                let place = format!("reader of map {}", map.name);
-                match kernel.refused() {
-                    Some(text) => Error::other(Class::HostLimit, format!("{place}: {text}")),
-                    None => Error::call(place, errno),
-                }
-            })?;
-            readers.push(Reader { map: map.name.clone(), source });
-        }
+        let readers = open_readers(&mut kernel, &loaded, perf_pages)?;
         let arch = arch.unwrap_or_else(|| arch_of(&loaded));
-        Ok(Skep { kernel, loaded, readers, next_user: USER_START, arch, event_types })
+        Ok(Skep { kernel, loaded, others: Vec::new(), readers, next_user: USER_START, arch, event_types })
+    }
+
+    /// Loads another object into the same machine: its programs and maps are found by name where the first object has none
+    /// of that name. For a program that replaces a function of another ([`Builder::attach_prog`](crate::Builder::attach_prog)).
+    ///
+    /// # Errors
+    /// What could not be loaded first, and why.
+    pub fn load_also(&mut self, builder: Builder) -> Result<()> {
+        let Parts { open, perf_pages, arch, event_types } = builder.into_parts();
+        let loaded = open.load(&mut self.kernel);
+        loaded.complete()?;
+        self.readers.extend(open_readers(&mut self.kernel, &loaded, perf_pages)?);
+        let arch = arch.unwrap_or_else(|| arch_of(&loaded));
+        self.event_types.extend(event_types);
+        self.others.push((loaded, arch));
+        Ok(())
     }
 
     /// A program, by the name of its function.
@@ -81,7 +82,10 @@ impl Skep {
     /// # Errors
     /// There is none, or why it could not be loaded.
     pub fn program(&mut self, name: &str) -> Result<Program<'_>> {
-        Program::new(&mut self.kernel, &self.loaded, name, self.arch)
+        let has = |loaded: &Loaded| loaded.programs().iter().any(|it| it.name == name);
+        let other = self.others.iter().find(|it| has(&it.0)).filter(|_| !has(&self.loaded));
+        let (loaded, arch) = other.map_or((&self.loaded, self.arch), |it| (&it.0, it.1));
+        Program::new(&mut self.kernel, loaded, name, arch)
     }
 
     /// A struct of functions that the object implements (`SEC(".struct_ops")`), by the name of its variable: its members
@@ -98,8 +102,11 @@ impl Skep {
     /// # Errors
     /// There is none, or why it could not be created.
     pub fn map(&mut self, name: &str) -> Result<Map<'_>> {
-        let (map, fd) = self.loaded.map(name)?;
-        Ok(Map::new(&mut self.kernel, &self.loaded, map, fd))
+        let has = |loaded: &Loaded| loaded.maps().iter().any(|it| it.name == name);
+        let other = self.others.iter().map(|it| &it.0).find(|it| has(it)).filter(|_| !has(&self.loaded));
+        let loaded = other.unwrap_or(&self.loaded);
+        let (map, fd) = loaded.map(name)?;
+        Ok(Map::new(&mut self.kernel, loaded, map, fd))
     }
 
     /// The value of a global variable.
@@ -170,8 +177,8 @@ impl Skep {
     /// # Errors
     /// As for [`Skep::events`]; what came before the error was seen.
     pub fn each_event(&mut self, map: &str, sink: &mut dyn FnMut(Seen)) -> Result<()> {
-        self.loaded.map(map)?;
         let Some(reader) = self.readers.iter_mut().find(|it| it.map == map) else {
+            self.loaded.map(map)?;
             return Err(Error::bad_input(format!(
                 "map {map} has no reader: it is no ring buffer or open perf buffer"
             )));
@@ -257,4 +264,26 @@ impl Skep {
     pub fn map_fd(&self, name: &str) -> Result<Fd> {
         Ok(self.loaded.map(name)?.1)
     }
+}
+
+/// Readers of an object's ring and perf buffers.
+fn open_readers(kernel: &mut Kernel, loaded: &Loaded, perf_pages: Option<u32>) -> Result<Vec<Reader>> {
+    let mut readers = Vec::new();
+    for map in loaded.maps() {
+        let Ok(fd) = map.fd else { continue };
+        let source = match (map.spec.kind, perf_pages) {
+            (MapType::PerfEventArray, Some(pages)) => PerfBuffer::new(kernel, fd, pages).map(Source::Perf),
+            (MapType::Ringbuf, _) => RingBuffer::new(kernel, fd).map(Source::Ring),
+            _ => continue,
+        };
+        let source = source.map_err(|errno| {
+            let place = format!("reader of map {}", map.name);
+            match kernel.refused() {
+                Some(text) => Error::other(Class::HostLimit, format!("{place}: {text}")),
+                None => Error::call(place, errno),
+            }
+        })?;
+        readers.push(Reader { map: map.name.clone(), source });
+    }
+    Ok(readers)
 }

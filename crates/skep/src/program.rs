@@ -130,6 +130,25 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// Attaches a program that replaces a function of another (`SEC("freplace")`): from now on, runs of that one run it.
+    /// Programs of other types need no attaching here: they are fired.
+    ///
+    /// # Errors
+    /// It is no such program (`EINVAL`); its target is extended already, or in a program array (`EBUSY`).
+    pub fn attach(&mut self) -> Result<()> {
+        let what = || format!("attaching {}", self.program.name);
+        self.kernel.attach_ext(self.fd).map_err(|errno| Error::call(what(), errno))
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// It is not attached.
+    pub fn detach(&mut self) -> Result<()> {
+        let what = || format!("detaching {}", self.program.name);
+        self.kernel.detach_ext(self.fd).map_err(|errno| Error::call(what(), errno))
+    }
+
     /// Its fd, for calls on the kernel.
     pub fn fd(&self) -> Fd {
         self.fd

@@ -9,7 +9,7 @@ use crate::notes::has_typed_pointers;
 use crate::object::Object;
 use crate::report::LoadError;
 use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
-use skep_abi::{Errno, MapType};
+use skep_abi::{Errno, MapType, ProgType};
 use skep_isa::{Callee, Op};
 use skep_vm::Program;
 use std::sync::Arc;
@@ -36,6 +36,12 @@ impl Kernel {
     fn load(&mut self, load: &mut ProgLoad) -> Result<Fd, LoadError> {
         let attach = check::front(load)?;
         let attached = super::attach::check(load, self.core.btf.as_ref())?;
+        let target = match (load.attach_prog, &load.attach_func) {
+            (Some(fd), Some(func)) => {
+                Some(super::extend::check_target(&self.core, load.prog_type, fd, func)?)
+            }
+            _ => None,
+        };
         let core = &self.core;
         let resolved = resolve::resolve(load, &core.files, &core.objects, &core.cx(&self.memory))?;
         let verdict = self.verify(load, attach, &resolved)?;
@@ -51,6 +57,7 @@ impl Kernel {
         })?;
         let specs = resolved.maps.iter().filter_map(|it| self.core.objects.map(it.0)).map(|it| it.map.spec());
         let typed_pointers = has_typed_pointers(load.prog_type, &load.insns, specs);
+        let ext = load.prog_type == ProgType::Ext;
         // The tag is how traps and helpers know the program again.
         let tag = u64::from(self.core.objects.next_id().0);
         self.adopt(Prog {
@@ -65,6 +72,8 @@ impl Kernel {
             text_base,
             extended: false,
             memberships: 0,
+            replaces: target.filter(|_| ext),
+            original: None,
         })
     }
 
@@ -118,6 +127,9 @@ impl Kernel {
         }
         for &id in &prog.maps {
             self.core.objects.retain(id);
+        }
+        if let Some((target, _)) = prog.replaces {
+            self.core.objects.retain(target);
         }
         let id = self.core.objects.insert(Object::Prog(prog));
         Ok(self.core.files.open(id))

@@ -2,6 +2,7 @@
 
 mod attach;
 mod check;
+mod extend;
 mod lines;
 mod load;
 mod resolve;
@@ -49,6 +50,8 @@ pub struct ProgLoad {
     pub attach_module: Option<String>,
     /// The program whose function it is (`attach_prog_fd`).
     pub attach_prog: Option<crate::files::Fd>,
+    /// That function's name: programs have no BTF of their own here, whose ids would say it.
+    pub attach_func: Option<String>,
     /// Fds that wide loads name by index (`fd_array`).
     pub fd_array: Vec<i32>,
     /// Which line of C each instruction was made from, by ascending slot; may be empty.
@@ -75,6 +78,7 @@ impl ProgLoad {
             attach_btf_id: 0,
             attach_module: None,
             attach_prog: None,
+            attach_func: None,
             fd_array: Vec::new(),
             lines: Vec::new(),
             funcs: Vec::new(),
@@ -150,4 +154,8 @@ pub(crate) struct Prog {
     pub(crate) extended: bool,
     /// How many slots of PROG_ARRAY maps hold it.
     pub(crate) memberships: u32,
+    /// Of an EXT program: the program whose function it replaces, which it keeps, and where that function starts.
+    pub(crate) replaces: Option<(ObjRef, usize)>,
+    /// What it was before an EXT program replaced one of its functions.
+    pub(crate) original: Option<Box<extend::Original>>,
 }

@@ -370,3 +370,49 @@ fn what_a_program_is_attached_to_is_checked() {
     assert_eq!(refuse(ProgType::Lsm, AttachType::LsmMac, id, "GPL"), "loaded");
     assert!(refuse(ProgType::Kprobe, AttachType::TraceFentry, id, "GPL").contains("not attached by BTF id"));
 }
+
+#[test]
+fn an_ext_program_runs_in_place_of_a_function() {
+    let mut kernel = machine();
+    let funcs = |names: &[(usize, &str)]| {
+        names.iter().map(|(slot, name)| skep_kernel::FuncInfo { slot: *slot, name: (*name).into() }).collect()
+    };
+    // main returns twice what helper does.
+    let mut load = ProgLoad::new(
+        "main",
+        ProgType::SocketFilter,
+        asm("call helper\nr0 <<= 1\nexit\nhelper:\nr0 = 1\nexit"),
+    );
+    load.funcs = funcs(&[(0, "main"), (3, "helper")]);
+    let target = kernel.prog_load(load).unwrap();
+    let ext = |kernel: &mut Kernel, func: &str, text: &str| {
+        let mut load = ProgLoad::new("ext", ProgType::Ext, asm(text));
+        (load.attach_prog, load.attach_func) = (Some(target), Some(func.to_owned()));
+        load.funcs = funcs(&[(0, "ext")]);
+        kernel.prog_load(load)
+    };
+    let run = |kernel: &mut Kernel| kernel.run(target, skep_kernel::Run::default()).map(|it| it.r0);
+    assert_eq!(run(&mut kernel), Ok(2));
+    let fd = ext(&mut kernel, "helper", "r0 = 21\nexit").unwrap();
+    assert_eq!(run(&mut kernel), Ok(2));
+    kernel.attach_ext(fd).unwrap();
+    assert_eq!(run(&mut kernel), Ok(42));
+    assert_eq!(kernel.attach_ext(fd), Err(skep_abi::Errno::EBUSY));
+    kernel.detach_ext(fd).unwrap();
+    assert_eq!((run(&mut kernel), kernel.detach_ext(fd)), (Ok(2), Err(skep_abi::Errno::ENOENT)));
+    // A fault is in the function that replaced the other; the whole of a program can be replaced too.
+    let bad = ext(&mut kernel, "helper", "r0 = 0\nr0 = *(u8 *)(r0 + 0)\nexit").unwrap();
+    kernel.attach_ext(bad).unwrap();
+    let report = kernel.run(target, skep_kernel::Run::default()).unwrap_err();
+    assert_eq!(report.report().unwrap().function.as_deref(), Some("ext"));
+    kernel.detach_ext(bad).unwrap();
+    let all = ext(&mut kernel, "main", "r0 = 7\nexit").unwrap();
+    kernel.attach_ext(all).unwrap();
+    assert_eq!(run(&mut kernel), Ok(7));
+    let error = ext(&mut kernel, "none", "r0 = 0\nexit").unwrap_err();
+    expect!["rejected: Subprog none doesn't exist (EINVAL)"].assert_eq(&error.to_string());
+    let mut chain = ProgLoad::new("x", ProgType::Ext, asm("r0 = 0\nexit"));
+    (chain.attach_prog, chain.attach_func) = (Some(fd), Some("ext".to_owned()));
+    expect!["rejected: Cannot recursively attach (EINVAL)"]
+        .assert_eq(&kernel.prog_load(chain).unwrap_err().to_string());
+}

@@ -1,0 +1,177 @@
+//! EXT programs: they replace a function of another program (`freplace`).
+//!
+//! The kernel patches a jump into the function's beginning. Here the target is made anew, with the EXT program's code
+//! behind its own and the calls of the function going there; a program whose entry is replaced is the EXT program's code
+//! alone.
+
+use super::{FuncInfo, Prog, ProgInfo};
+use crate::files::Fd;
+use crate::kernel::Kernel;
+use crate::report::LoadError;
+use crate::state::Core;
+use skep_abi::{AttachType, Errno, ProgType};
+use skep_isa::{Callee, Imm64, Insn, Op, decode};
+use skep_maps::ObjRef;
+use skep_vm::Program;
+use std::sync::Arc;
+
+/// A program that was extended, as it was before.
+#[derive(Clone, Debug)]
+pub(crate) struct Original {
+    program: Arc<Program>,
+    info: Arc<ProgInfo>,
+    text_base: u64,
+    /// The EXT program.
+    pub(crate) by: ObjRef,
+}
+
+/// Checks the target of a program that is loaded to be attached to another (`bpf_check_attach_target`). Answers the
+/// target and, of an EXT program, the slot of its function.
+pub(super) fn check_target(
+    core: &Core,
+    prog_type: ProgType,
+    target: Fd,
+    func: &str,
+) -> Result<(ObjRef, usize), LoadError> {
+    let refused = |errno, text: &str| Err(LoadError::rejected(errno, None, text));
+    let id = match core.prog_of(target) {
+        Ok(id) => id,
+        Err(errno) => return refused(errno, "attach_prog_fd is no program"),
+    };
+    let Some(prog) = core.objects.prog(id) else {
+        return refused(Errno::EINVAL, "attach_prog_fd is no program");
+    };
+    let Some(slot) = slot_of(&prog.info.funcs, func, &prog.info.name) else {
+        return refused(Errno::EINVAL, &format!("Subprog {func} doesn't exist"));
+    };
+    let target_type = prog.info.prog_type;
+    if prog_type != ProgType::Tracing && target_type == prog_type {
+        return refused(Errno::EINVAL, "Cannot recursively attach");
+    }
+    let attach = AttachType::from_u32(prog.info.expected_attach_type);
+    if prog_type == ProgType::Ext
+        && target_type == ProgType::Tracing
+        && matches!(attach, Some(AttachType::TraceFentry | AttachType::TraceFexit))
+    {
+        return refused(Errno::EINVAL, "Cannot extend fentry/fexit");
+    }
+    Ok((id, slot))
+}
+
+/// Where a function starts. A program without function info has its entry alone.
+fn slot_of(funcs: &[FuncInfo], func: &str, name: &str) -> Option<usize> {
+    let found = funcs.iter().find(|it| &*it.name == func).map(|it| it.slot);
+    found.or_else(|| (funcs.is_empty() && func == name).then_some(0))
+}
+
+impl Kernel {
+    /// Attaches an EXT program: from now on, runs of its target run it instead of the function that it replaces.
+    ///
+    /// # Errors
+    /// `EBADF`, `EINVAL`: no EXT program, or its target is gone. `EBUSY`: it is attached already, the target is extended
+    /// already, or is in a PROG_ARRAY.
+    pub fn attach_ext(&mut self, fd: Fd) -> Result<(), Errno> {
+        let id = self.core.prog_of(fd)?;
+        let ext = self.core.objects.prog(id).ok_or(Errno::EINVAL)?;
+        let (target_id, slot) = ext.replaces.ok_or(Errno::EINVAL)?;
+        let (ext_program, ext_info, ext_maps) = (ext.program.clone(), ext.info.clone(), ext.maps.clone());
+        let target = self.core.objects.prog(target_id).ok_or(Errno::EINVAL)?;
+        if target.memberships > 0 || target.extended {
+            return Err(Errno::EBUSY);
+        }
+        let (insns, info) = joined(target, slot, &ext_program, &ext_info);
+        let text_base = self.core.text.take(insns.len()).ok_or(Errno::ENOMEM)?;
+        let program = match Program::new(&insns, text_base) {
+            Ok(program) => program.with_tag(u64::from(target_id.0)),
+            Err(_) => {
+                self.core.text.free(text_base);
+                return Err(Errno::EINVAL);
+            }
+        };
+        for map in &ext_maps {
+            self.core.objects.retain(*map);
+        }
+        self.core.objects.retain(id);
+        let target = self.core.objects.prog_mut(target_id).ok_or(Errno::EINVAL)?;
+        target.maps.extend(ext_maps);
+        target.extended = true;
+        target.original = Some(Box::new(Original {
+            program: std::mem::replace(&mut target.program, Arc::new(program)),
+            info: std::mem::replace(&mut target.info, Arc::new(info)),
+            text_base: std::mem::replace(&mut target.text_base, text_base),
+            by: id,
+        }));
+        Ok(())
+    }
+
+    /// Detaches an EXT program: its target is what it was.
+    ///
+    /// # Errors
+    /// `EBADF`, `EINVAL`: no EXT program. `ENOENT`: it is not attached.
+    pub fn detach_ext(&mut self, fd: Fd) -> Result<(), Errno> {
+        let id = self.core.prog_of(fd)?;
+        let ext = self.core.objects.prog(id).ok_or(Errno::EINVAL)?;
+        let (target_id, _) = ext.replaces.ok_or(Errno::EINVAL)?;
+        let target = self.core.objects.prog_mut(target_id).ok_or(Errno::ENOENT)?;
+        let original = target.original.take_if(|it| it.by == id).ok_or(Errno::ENOENT)?;
+        let text_base = std::mem::replace(&mut target.text_base, original.text_base);
+        (target.program, target.info) = (original.program, original.info);
+        // The maps of the EXT program stay with the target until it ends: nothing runs differently for that.
+        target.extended = false;
+        self.core.text.free(text_base);
+        self.core.objects.release(id);
+        self.core.sweep(&self.memory);
+        Ok(())
+    }
+}
+
+/// The code of a target with a function replaced, and what is known of it.
+fn joined(target: &Prog, slot: usize, ext: &Program, ext_info: &ProgInfo) -> (Vec<Insn>, ProgInfo) {
+    if slot == 0 {
+        let info = ProgInfo {
+            prog_type: target.info.prog_type,
+            expected_attach_type: target.info.expected_attach_type,
+            // It sees what its target sees.
+            typed_pointers: target.info.typed_pointers,
+            ..ext_info.clone()
+        };
+        return (ext.insns().to_vec(), info);
+    }
+    let own = target.program.insns();
+    let base = own.len();
+    let mut insns = own.to_vec();
+    redirect(&mut insns, slot, base);
+    insns.extend_from_slice(ext.insns());
+    let mut info = (*target.info).clone();
+    info.lines.extend(ext_info.lines.iter().cloned().map(|line| moved(line, base, |it| &mut it.slot)));
+    let name: Arc<str> = Arc::from(ext_info.name.as_str());
+    if ext_info.funcs.is_empty() {
+        info.funcs.push(FuncInfo { slot: base, name });
+    }
+    info.funcs.extend(ext_info.funcs.iter().cloned().map(|func| moved(func, base, |it| &mut it.slot)));
+    info.poisoned.extend(ext_info.poisoned.iter().cloned().map(|at| moved(at, base, |it| &mut it.0)));
+    (insns, info)
+}
+
+fn moved<T>(mut what: T, by: usize, slot: impl Fn(&mut T) -> &mut usize) -> T {
+    *slot(&mut what) += by;
+    what
+}
+
+/// Makes calls of and pointers to the function at a slot go elsewhere.
+fn redirect(insns: &mut [Insn], from: usize, to: usize) {
+    let mut slot = 0;
+    while slot < insns.len() {
+        let Ok(op) = decode(insns, slot) else { break };
+        let next = slot as i64 + 1;
+        let goes = |off: i32| next + i64::from(off) == from as i64;
+        match op {
+            Op::Call(Callee::Local(off)) if goes(off) => insns[slot].imm = (to as i64 - next) as i32,
+            Op::LoadImm64 { value: Imm64::Func(off), .. } if goes(off) => {
+                insns[slot].imm = (to as i64 - next) as i32;
+            }
+            _ => {}
+        }
+        slot += op.slots();
+    }
+}
