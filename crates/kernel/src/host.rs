@@ -2,6 +2,7 @@
 
 use crate::context::PacketKind;
 use crate::helpers;
+use crate::kfuncs;
 use crate::report::{Class, Report};
 use crate::state::Core;
 use skep_isa::{Callee, Size};
@@ -17,9 +18,7 @@ impl Host for Core {
     fn call(&mut self, call: &mut Call<'_>, callee: Callee) -> Outcome {
         match callee {
             Callee::Helper(id) => helpers::call(self, call, id),
-            Callee::Kfunc { btf_id, .. } => Outcome::Fault(HostFault::not_emulated(format!(
-                "the kernel function with BTF id {btf_id} is not emulated"
-            ))),
+            Callee::Kfunc { btf_id, off } => kfuncs::call(self, call, btf_id, off),
             Callee::Local(_) => Outcome::Fault(HostFault::program("a local call is no helper")),
         }
     }

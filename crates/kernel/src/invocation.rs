@@ -66,8 +66,9 @@ pub(crate) struct Invocation {
     #[allow(dead_code, reason = "what bpf_seq_write writes to")]
     pub(crate) seq: Option<Seq>,
     /// The return of a function on whose entry the program is attached too.
-    #[allow(dead_code, reason = "what bpf_session_is_return answers")]
     pub(crate) session_return: bool,
+    /// The program asked for what both sides of a session share.
+    pub(crate) session_cookie: bool,
     /// What attaching said (`bpf_get_attach_cookie`).
     pub(crate) cookie: u64,
     /// Where the packet is to go.

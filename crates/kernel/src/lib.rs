@@ -46,6 +46,7 @@
 //! - `kernel`, `maps`, `prog`, `perf`: what user space does with fds: `bpf(2)` and `perf_event_open(2)`
 //! - `fire`: contexts made from what a program is attached to and arguments by name
 //! - `run`, `context`, `host`: one invocation of a program, and what it sees
+//! - `kfuncs`: kernel functions that programs call by BTF id, one row each
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
 //! - `world`: kernel objects by type, and the world that programs look around in
 //! - `net`: the network that programs look at: devices, routes, neighbours, sockets
@@ -68,6 +69,7 @@ mod helpers;
 mod host;
 mod invocation;
 mod kernel;
+mod kfuncs;
 mod maps;
 mod net;
 mod notes;

@@ -6,6 +6,7 @@ use crate::effects::Measured;
 use crate::files::{Fd, Files};
 use crate::fire::{Format, Keep};
 use crate::invocation::Invocation;
+use crate::kfuncs::Known;
 use crate::net::{Net, Sockets};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
@@ -60,6 +61,10 @@ pub(crate) struct Core {
     pub(crate) formats: BTreeMap<String, Format>,
     /// Iterations so far: each is a session.
     pub(crate) iterations: u64,
+    /// Kernel functions that were called by id.
+    pub(crate) kfuncs: Known,
+    /// What the two sides of a session share: its address, once it was asked for.
+    pub(crate) session_cookie: u64,
     /// Memory that was made for arguments.
     pub(crate) keep: Keep,
     /// Devices and routes.
@@ -101,6 +106,8 @@ impl Core {
             symbols: Symbols::default(),
             formats: BTreeMap::new(),
             iterations: 0,
+            kfuncs: Known::default(),
+            session_cookie: 0,
             keep: Keep::default(),
             net: Net::default(),
             sockets: Sockets::default(),

@@ -4,10 +4,12 @@ use super::{MapView, Prog, ProgInfo, ProgLoad, ProgView, Verdict, check, resolve
 use crate::files::Fd;
 use crate::helpers;
 use crate::kernel::Kernel;
+use crate::kfuncs;
 use crate::maps::owner_of;
 use crate::notes::has_typed_pointers;
 use crate::object::Object;
 use crate::report::LoadError;
+use crate::state::Core;
 use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
 use skep_abi::{Errno, MapType, ProgType};
 use skep_isa::{Callee, Op};
@@ -65,7 +67,7 @@ impl Kernel {
                 typed_pointers,
                 attach_name: attached.name,
                 attach_void: attached.void,
-                ..info(load, attach, verdict, &resolved.insns)
+                ..info(&self.core, load, attach, verdict, &resolved.insns)
             }),
             program: Arc::new(program.with_tag(tag)),
             maps: resolved.maps.iter().map(|it| it.0).collect(),
@@ -136,7 +138,13 @@ impl Kernel {
     }
 }
 
-fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::Insn]) -> ProgInfo {
+fn info(
+    core: &Core,
+    load: &mut ProgLoad,
+    attach: u32,
+    verdict: Verdict,
+    insns: &[skep_isa::Insn],
+) -> ProgInfo {
     ProgInfo {
         prog_type: load.prog_type,
         expected_attach_type: attach,
@@ -146,7 +154,7 @@ fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::I
         attach_void: false,
         xdp_has_frags: load.flags & BPF_F_XDP_HAS_FRAGS != 0,
         sleepable: load.flags & BPF_F_SLEEPABLE != 0,
-        warnings: warnings(insns, &load.poisoned),
+        warnings: warnings(core, insns, &load.poisoned),
         poisoned: std::mem::take(&mut load.poisoned),
         name: std::mem::take(&mut load.name),
         lines: std::mem::take(&mut load.lines),
@@ -156,7 +164,7 @@ fn info(load: &mut ProgLoad, attach: u32, verdict: Verdict, insns: &[skep_isa::I
 }
 
 /// What will not work when it is executed.
-fn warnings(insns: &[skep_isa::Insn], poisoned: &[(usize, Arc<str>)]) -> Vec<String> {
+fn warnings(core: &Core, insns: &[skep_isa::Insn], poisoned: &[(usize, Arc<str>)]) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut slot = 0;
     while slot < insns.len() {
@@ -165,9 +173,7 @@ fn warnings(insns: &[skep_isa::Insn], poisoned: &[(usize, Arc<str>)]) -> Vec<Str
             // What cannot be resolved is for the loader to tell.
             Op::Call(_) if poisoned.binary_search_by_key(&slot, |it| it.0).is_ok() => None,
             Op::Call(Callee::Helper(id)) if !helpers::is_emulated(id) => Some(helpers::missing(id)),
-            Op::Call(Callee::Kfunc { btf_id, .. }) => {
-                Some(format!("the kernel function with BTF id {btf_id} is not emulated"))
-            }
+            Op::Call(Callee::Kfunc { btf_id, off }) => kfuncs::missing(core, btf_id, off),
             _ => None,
         };
         warnings.extend(missing.map(|what| format!("instruction {slot}: {what}")));

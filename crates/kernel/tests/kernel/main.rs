@@ -7,6 +7,7 @@ mod current_task;
 mod d_path;
 mod fire;
 mod fire_types;
+mod kfuncs;
 mod load;
 mod map_types;
 mod maps_and_fds;
