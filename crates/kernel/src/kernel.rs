@@ -208,6 +208,7 @@ impl Core {
     fn close_map(&mut self, id: skep_maps::ObjRef) {
         let Some(object) = self.objects.map_mut(id) else { return };
         object.fds = object.fds.saturating_sub(1);
+        let last = object.fds == 0;
         let preserve = object.map.spec().flags & skep_abi::flags::BPF_F_PRESERVE_ELEMS != 0;
         let empties = match object.map.spec().kind {
             MapType::ProgArray => object.fds == 0,
@@ -215,9 +216,10 @@ impl Core {
             MapType::PerfEventArray => object.fds == 0 && !preserve,
             _ => false,
         };
-        if !empties {
-            return;
+        if last {
+            self.end_timers_of(id);
         }
+        let Some(object) = self.objects.map_mut(id).filter(|_| empties) else { return };
         let slots: Vec<u32> = object.map.objects().map(|(index, _)| index).collect();
         let taken: Vec<_> =
             slots.into_iter().filter_map(|index| object.map.take_object(index).ok()).collect();

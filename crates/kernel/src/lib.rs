@@ -86,6 +86,7 @@ mod stacks;
 mod state;
 mod symbols;
 mod task_regs;
+mod timers;
 mod trace;
 mod types;
 mod verdict;

@@ -203,6 +203,11 @@ impl Kernel {
             Some(hook) => machine.run_with(&self.memory, &mut self.core, hook),
             None => machine.run(&self.memory, &mut self.core),
         };
+        self.ended(machine, exit)
+    }
+
+    /// Cleans up behind a machine that stopped, and says why if it did not return.
+    pub(crate) fn ended(&mut self, machine: Machine, exit: Exit) -> Result<Machine, RunError> {
         self.core.free_scratch(&self.memory);
         let held = self.core.now.held.take();
         if let Some(held) = held {

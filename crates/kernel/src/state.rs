@@ -14,12 +14,13 @@ use crate::prog::TextMap;
 use crate::rng::{Rng, mix};
 use crate::stacks::Stacks;
 use crate::symbols::Symbols;
+use crate::timers::Timers;
 use crate::trace::TraceLog;
 use crate::types::TargetBtf;
 use crate::world::World;
 
 use skep_abi::Errno;
-use skep_maps::{Cx, Displaced, ObjRef};
+use skep_maps::{Cx, Displaced, ObjRef, SpecialKind};
 use skep_memory::{Memory, UserMemory};
 use skep_vm::Poison;
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ pub(crate) struct Core {
     pub(crate) outside: BTreeMap<(OutsideKind, u64), ObjRef>,
     /// Cookies that such objects were given so far.
     pub(crate) cookies: u64,
+    pub(crate) timers: Timers,
     pub(crate) user: UserMemory,
     pub(crate) trace: TraceLog,
     /// Ids that perf events were given so far.
@@ -100,6 +102,7 @@ impl Core {
             rings: BTreeMap::new(),
             outside: BTreeMap::new(),
             cookies: 0,
+            timers: Timers::default(),
             user: UserMemory::default(),
             trace: TraceLog::default(),
             perf_ids: 0,
@@ -131,7 +134,10 @@ impl Core {
 
     /// Drops what left a map.
     pub(crate) fn drop_displaced(&mut self, displaced: Displaced) {
-        // Special fields own nothing yet: no helper or kfunc that is emulated puts anything into them.
+        // What a kptr points to lives on: no object of the world is counted.
+        for field in displaced.fields.iter().filter(|it| it.kind == SpecialKind::Timer) {
+            self.end_timer(field.addr);
+        }
         self.drop_objects(displaced.objects);
     }
 

@@ -177,6 +177,12 @@ impl Storage for Array {
         next_index(key, self.elements.entries)
     }
 
+    fn key_of(&self, addr: u64) -> Option<(Vec<u8>, u64)> {
+        let offset = addr.checked_sub(self.elements.base)?;
+        let index = u32::try_from(offset / self.elements.values.stride() as u64).ok()?;
+        Some((index.to_le_bytes().to_vec(), self.elements.addr(index, 0)?))
+    }
+
     fn cursor(&self) -> Option<Cursor> {
         Some(self.elements.cursor())
     }

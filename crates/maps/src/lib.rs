@@ -28,8 +28,14 @@
 //!
 //! # Where it differs from the kernel
 //!
-//! - Hash maps are walked in the order of insertion, not of a seeded hash. A walk misses nothing and repeats nothing, and
-//!   ends although elements are added.
+//! - Hash maps are walked in the order of insertion, not of a seeded hash; LPM_TRIE and DEVMAP_HASH, whose order follows
+//!   from their keys, in the kernel's. A walk misses nothing and repeats nothing, and ends although elements are added.
+//!   Nobody can rely on the order of the others, which differs from map to map of one kernel, except with
+//!   `BPF_F_ZERO_SEED`, and then from one kernel's hash function to the next one's.
+//! - A BLOOM_FILTER has the kernel's hash, so that with `BPF_F_ZERO_SEED` it wrongly claims the same values.
+//! - A replaced or deleted value of LPM_TRIE and local storage stays readable until 64 others were; the kernel frees it
+//!   after an RCU grace period.
+//! - CPUMAP has room for 256 CPUs, as the kernel that was asked; others are built for more.
 //! - Address space is taken as a hash map fills, so that -ENOMEM may come from an update, not from creation; a map larger
 //!   than the simulated address space is -ENOMEM at once, with a text that names the limit.
 //! - There is one NUMA node, and the maker of a map has every capability.

@@ -410,6 +410,11 @@ impl Map {
         with_storage!(&self.body, it => Storage::advance(it, &cx, cursor))
     }
 
+    /// The key and the address of the value that an address is in: for callbacks of fields of ARRAY, HASH and LRU_HASH.
+    pub fn key_of(&self, addr: u64) -> Option<(Vec<u8>, u64)> {
+        with_storage!(&self.body, it => it.key_of(addr))
+    }
+
     /// The address of byte `off` of the only value of an ARRAY (`BPF_PSEUDO_MAP_VALUE`).
     ///
     /// # Errors

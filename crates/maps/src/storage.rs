@@ -127,6 +127,11 @@ pub(crate) trait Storage: Sized {
         None
     }
 
+    /// The key and the address of the value that an address is in.
+    fn key_of(&self, _addr: u64) -> Option<(Vec<u8>, u64)> {
+        None
+    }
+
     /// The address of byte `off` of the only value.
     fn value_addr(&self, _cx: &Cx<'_>, _off: u32) -> Result<u64, Errno> {
         Err(Errno::EINVAL)

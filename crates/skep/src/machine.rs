@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytemuck::{AnyBitPattern, NoUninit};
 use skep_abi::MapType;
 use skep_btf::Value;
-use skep_kernel::{Arch, Class, Clock, Fd, Kernel, Task};
+use skep_kernel::{Arch, Class, Fd, Kernel, Task};
 use skep_loader::Loaded;
 use skep_loader::readers::{PerfBuffer, RingBuffer};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
@@ -241,10 +241,13 @@ impl Skep {
         self.kernel.set_task(task);
     }
 
-    /// Lets time pass: the clocks go on by `ns` nanoseconds.
-    pub fn sleep_ns(&mut self, ns: u64) {
-        let clock = *self.kernel.clock();
-        self.kernel.set_clock(Clock { monotonic_ns: clock.monotonic_ns.saturating_add(ns), ..clock });
+    /// Lets time pass: the clocks go on by `ns` nanoseconds, and the callbacks of timers (`bpf_timer`) run when they are
+    /// due. Answers how many ran.
+    ///
+    /// # Errors
+    /// A callback faulted, with a report.
+    pub fn sleep_ns(&mut self, ns: u64) -> Result<u32> {
+        Ok(self.kernel.advance(ns)?)
     }
 
     /// The emulated kernel.

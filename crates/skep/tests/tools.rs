@@ -83,7 +83,7 @@ fn openat2(sk: &mut Skep, path: u64, ret: i64) {
     // The kernel's own `struct open_how`: flags, mode, resolve.
     let how = sk.kernel_object(&[0x8000u64, 0, 0].map(u64::to_le_bytes).concat()).unwrap();
     sk.program("openat2_enter").unwrap().run(skep::regs(&[0, path, how])).unwrap();
-    sk.sleep_ns(3_000);
+    assert_eq!(sk.sleep_ns(3_000).unwrap(), 0);
     sk.program("openat2_exit").unwrap().run(skep::PtRegs::ret(ret as u64)).unwrap();
 }
 

@@ -97,7 +97,7 @@ fn open_a_file(builder: Builder, ret: i64) -> Vec<Vec<u8>> {
     // The program reads it with bpf_probe_read_kernel, for which simulated kernel memory has to have it.
     let how = kernel_bytes(&mut sk, &words(&[0x8000, 0, 0]));
     sk.program("openat2_enter").unwrap().run(skep::regs(&[(-100i64) as u64, path, how])).unwrap();
-    sk.sleep_ns(4000);
+    sk.sleep_ns(4000).unwrap();
     sk.program("openat2_exit").unwrap().run(PtRegs::ret(ret as u64)).unwrap();
     assert!(is_empty(&mut sk, "in_flight"));
     sk.events("events").unwrap().samples.into_iter().map(|event| event.data).collect()

@@ -38,6 +38,7 @@ mod task;
 mod time;
 mod tunnel;
 mod vlan;
+mod timer;
 mod xdp;
 
 use crate::report::over_limit;
@@ -95,6 +96,12 @@ helpers! {
     cgrp_storage_get => storage::cgrp_get;
     cgrp_storage_delete => storage::cgrp_delete;
     get_local_storage => storage::local;
+
+    timer_init => timer::init;
+    timer_set_callback => timer::set_callback;
+    timer_start => timer::start;
+    timer_cancel => timer::cancel;
+    kptr_xchg => timer::kptr_xchg;
 
     spin_lock => lock::lock;
     spin_unlock => lock::unlock;

@@ -37,6 +37,7 @@ mod support;
 mod sys_bpf;
 mod tail_calls;
 mod tasks_and_time;
+mod timers;
 mod types;
 mod world;
 mod world_of_helpers;

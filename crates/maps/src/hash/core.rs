@@ -120,6 +120,17 @@ impl Core {
         next.map(|slot| self.index.key(slot).to_vec()).ok_or(Errno::ENOENT)
     }
 
+    /// The element whose value an address is in. Looks at all of them.
+    pub(super) fn key_of(&self, addr: u64) -> Option<(Vec<u8>, u64)> {
+        let size = self.values.size() as u64;
+        let slot = self
+            .index
+            .order
+            .iter()
+            .find(|slot| addr.checked_sub(self.slab.addr(*slot)).is_some_and(|offset| offset < size))?;
+        Some((self.index.key(slot).to_vec(), self.slab.addr(slot)))
+    }
+
     pub(super) fn cursor(&self) -> Cursor {
         Cursor { next: 0, end: self.index.order.end() }
     }

@@ -122,6 +122,10 @@ impl Storage for Hash {
         self.core.next_key(key)
     }
 
+    fn key_of(&self, addr: u64) -> Option<(Vec<u8>, u64)> {
+        self.core.key_of(addr)
+    }
+
     fn cursor(&self) -> Option<Cursor> {
         Some(self.core.cursor())
     }
