@@ -6,6 +6,7 @@ use crate::fire::{Seq, Traced};
 use crate::net::{HeldSocket, NetEffects};
 use crate::notes::BadLoads;
 use skep_abi::{MapType, ProgType};
+use skep_maps::ObjRef;
 use skep_memory::Site;
 use std::net::IpAddr;
 
@@ -83,6 +84,8 @@ pub(crate) struct Invocation {
     pub(crate) bad_loads: Option<BadLoads>,
     /// The `bpf_spin_lock` that is held.
     pub(crate) held: Option<Held>,
+    /// Rings that are being drained.
+    pub(crate) draining: Vec<ObjRef>,
     /// Keys that callbacks of `bpf_for_each_map_elem` look at, to be freed: one for each walk under way.
     pub(crate) scratch: Vec<u64>,
 }

@@ -71,6 +71,7 @@ mod spec;
 mod stack_trace;
 mod storage;
 mod targets;
+mod user_ring;
 mod values;
 
 pub use cursor::{Cursor, Item};
@@ -81,3 +82,4 @@ pub use ringbuf::{HEADER_SIZE, Head, PAGE_SIZE, Refused, RingBuffer};
 pub use spec::{CreateClass, CreateError, MapSpec, SpecialField, SpecialKind};
 pub use stack_trace::StackTrace;
 pub use storage::{Cx, EMULATED, Side};
+pub use user_ring::{Sample, UserRing};

@@ -13,6 +13,7 @@ use crate::rules;
 use crate::spec::{CreateError, MapSpec, SpecialKind};
 use crate::stack_trace::StackTrace;
 use crate::storage::{Body, Change, Cx, Side, Storage, with_storage};
+use crate::user_ring::UserRing;
 
 /// What a file descriptor of a map lets user space do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -464,6 +465,11 @@ impl Map {
     #[inline]
     pub fn ring(&self) -> Option<&RingBuffer> {
         with_storage!(&self.body, it => it.ring())
+    }
+
+    /// The ring, if this is one that user space writes.
+    pub fn user_ring(&self) -> Option<&UserRing> {
+        with_storage!(&self.body, it => it.user_ring())
     }
 
     /// Makes the map read-only for user space (`BPF_MAP_FREEZE`). Not checked here: the descriptor's [`Access`]

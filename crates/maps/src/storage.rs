@@ -21,6 +21,7 @@ use crate::sockets::Sockets;
 use crate::spec::{CreateError, MapSpec};
 use crate::stack_trace::StackTrace;
 use crate::targets::Targets;
+use crate::user_ring::UserRing;
 
 /// Where and for whom an operation runs.
 #[derive(Clone, Copy, Debug)]
@@ -209,6 +210,11 @@ pub(crate) trait Storage: Sized {
         None
     }
 
+    /// The ring, when the type is one that user space writes.
+    fn user_ring(&self) -> Option<&UserRing> {
+        None
+    }
+
     /// Gives everything back: handles to `out`, memory to `memory`.
     fn release(&mut self, memory: &Memory, out: &mut Displaced);
 }
@@ -306,6 +312,7 @@ map_types! {
     Stack => Queue;
     BloomFilter => Bloom;
     Ringbuf => RingBuffer;
+    UserRingbuf => UserRing;
 }
 #[expect(clippy::single_component_path_imports, reason = "makes the macro reachable from other modules")]
 pub(crate) use with_storage;

@@ -88,4 +88,14 @@ impl Map<'_> {
             Err(errno) => Err(self.failed("lookup", errno)),
         }
     }
+
+    /// Sends a record to the programs that drain this USER_RINGBUF.
+    ///
+    /// # Errors
+    /// It is full (`ENOSPC`), the record is larger than it, or the map is of another type.
+    pub fn send(&mut self, record: &[u8]) -> Result<()> {
+        let ring = self.kernel.map(self.fd).ok().and_then(|map| map.user_ring());
+        let ring = ring.ok_or_else(|| self.failed("send", Errno::EINVAL))?;
+        ring.push(self.kernel.memory(), record).map_err(|errno| self.failed("send", errno))
+    }
 }

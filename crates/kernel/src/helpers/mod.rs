@@ -8,6 +8,7 @@ mod cgroup;
 mod control;
 mod csum;
 mod current;
+mod drain;
 mod dynptr;
 mod env;
 mod fib;
@@ -196,6 +197,7 @@ helpers! {
     ringbuf_discard => ring::discard;
     ringbuf_output => ring::output;
     ringbuf_query => ring::query;
+    user_ringbuf_drain => drain::start, then next;
     ringbuf_reserve_dynptr => dynptr::ringbuf_reserve;
     ringbuf_submit_dynptr => dynptr::ringbuf_submit;
     ringbuf_discard_dynptr => dynptr::ringbuf_discard;

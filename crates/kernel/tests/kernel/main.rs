@@ -39,5 +39,6 @@ mod tail_calls;
 mod tasks_and_time;
 mod timers;
 mod types;
+mod user_rings;
 mod world;
 mod world_of_helpers;

@@ -36,9 +36,9 @@ pub const PAGE_SIZE: u64 = 4096;
 /// Bytes of a record's header: length and flags, then the record's page number.
 pub const HEADER_SIZE: u64 = 8;
 /// Header flag: the record is reserved and not committed.
-const BUSY: u32 = 1 << 31;
+pub(crate) const BUSY: u32 = 1 << 31;
 /// Header flag: the record was given up, and readers skip it.
-const DISCARD: u32 = 1 << 30;
+pub(crate) const DISCARD: u32 = 1 << 30;
 /// The longest payload (`RINGBUF_MAX_RECORD_SZ`).
 const RECORD_MAX: u64 = u32::MAX as u64 / 4;
 /// Pages in front of the data as headers count them: the kernel's own page, and both position pages.
@@ -294,18 +294,23 @@ fn record_len(payload: u32) -> u64 {
     u64::from(payload.wrapping_add(HEADER_SIZE as u32).wrapping_add(7) & !7)
 }
 
+/// `ringbuf_map_alloc`, for rings both ways.
+pub(crate) fn check(spec: &MapSpec) -> Result<(), CreateError> {
+    rules::flags_within(spec, BPF_F_NUMA_NODE)?;
+    if spec.key_size != 0 || spec.value_size != 0 {
+        return Err(invalid("key_size and value_size of a ring buffer are 0"));
+    }
+    if !spec.max_entries.is_power_of_two() || !u64::from(spec.max_entries).is_multiple_of(PAGE_SIZE) {
+        let text = "max_entries {}: the size of a ring buffer is a power of two and whole pages";
+        return Err(invalid(text.replace("{}", &spec.max_entries.to_string())));
+    }
+    Ok(())
+}
+
 impl Storage for RingBuffer {
     /// `ringbuf_map_alloc`.
     fn check(spec: &MapSpec) -> Result<(), CreateError> {
-        rules::flags_within(spec, BPF_F_NUMA_NODE)?;
-        if spec.key_size != 0 || spec.value_size != 0 {
-            return Err(invalid("key_size and value_size of a ring buffer are 0"));
-        }
-        if !spec.max_entries.is_power_of_two() || !u64::from(spec.max_entries).is_multiple_of(PAGE_SIZE) {
-            let text = "max_entries {}: the size of a ring buffer is a power of two and whole pages";
-            return Err(invalid(text.replace("{}", &spec.max_entries.to_string())));
-        }
-        Ok(())
+        check(spec)
     }
 
     fn create(spec: &mut MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<RingBuffer, CreateError> {
