@@ -37,9 +37,9 @@ mod sys;
 mod sys_bpf;
 mod task;
 mod time;
+mod timer;
 mod tunnel;
 mod vlan;
-mod timer;
 mod xdp;
 
 use crate::report::over_limit;
