@@ -47,7 +47,7 @@ fn biolatency_counts_microseconds_by_disk() -> Result<()> {
     let mut sk = open("biolatency")?.load()?;
     let request = sk.object("request")?.set("q.disk.major", 259)?.set("q.disk.first_minor", 2)?.addr();
     sk.program("rq_issue")?.fire(args! { rq: request })?;
-    sk.sleep_ns(70_000);
+    sk.sleep_ns(70_000).unwrap();
     sk.program("rq_complete")?.fire(args! { rq: request, error: 0, nr_bytes: 4096 })?;
 
     let hist = sk.map("hists")?.value(259 << 20 | 2)?;
@@ -96,7 +96,7 @@ fn runqlat_counts_how_long_a_process_waited() -> Result<()> {
     let mut sk = open("runqlat")?.global("per_process", true)?.load()?;
     let make = sk.spawn(&Task::new(7, 7, "make"))?.addr();
     sk.program("wakeup")?.fire(args! { p: make })?;
-    sk.sleep_ns(10_000_000);
+    sk.sleep_ns(10_000_000).unwrap();
     let bash = sk.current()?.addr();
     sk.program("sched_switch")?.fire(args! { preempt: false, prev: bash, next: make })?;
 
@@ -113,7 +113,7 @@ fn offcputime_sums_up_waiting_by_stack() -> Result<()> {
     let (bash, make) = (sk.current()?.addr(), sk.spawn(&Task::new(7, 7, "make"))?.addr());
     sk.set_stack(&["schedule", "pipe_read+0x1c", "vfs_read"], &["read", "main"]);
     sk.program("sched_switch")?.fire(args! { prev: bash, next: make })?;
-    sk.sleep_ns(5_000_000);
+    sk.sleep_ns(5_000_000).unwrap();
     sk.program("sched_switch")?.fire(args! { prev: make, next: bash })?;
 
     let [(key, waited)] = sk.map("waits")?.all()?;
