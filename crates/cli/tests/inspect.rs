@@ -127,6 +127,6 @@ fn types_that_are_none_are_bad_input() {
         let output = inspect(&[KINDS, "--btf", btf]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.starts_with(&format!("error: {btf}: ")), "{said}");
+        assert!(said.starts_with(&format!("error: --btf {btf}: ")), "{said}");
     }
 }
