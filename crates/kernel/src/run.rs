@@ -377,7 +377,9 @@ impl Kernel {
                 ProgType::SkMsg | ProgType::CgroupSockopt => Rights::RW,
                 _ => Rights::RO,
             };
-            let data = Area::plain(&self.memory, "data", &given.data, rights).map_err(no_memory)?;
+            let grows = matches!(prog_type, ProgType::SkMsg | ProgType::SockOps);
+            let make = if grows { Area::roomy } else { Area::plain };
+            let data = make(&self.memory, "data", &given.data, rights).map_err(no_memory)?;
             full.put(start, &data.addr.to_le_bytes());
             full.put(end, &(data.addr + given.data.len() as u64).to_le_bytes());
             self.core.now.data = Some(data);
@@ -420,6 +422,10 @@ impl Kernel {
     fn reset(&mut self, run: &Run<'_>, prepared: &Prepared) {
         for (area, bytes) in prepared.parts.iter().chain(&prepared.fields) {
             area.fill(&self.memory, bytes);
+            if let Some(data) = self.core.now.data.as_mut().filter(|it| it.addr == area.addr) {
+                self.memory.set_extent(area.addr, area.addr, area.len);
+                *data = *area;
+            }
         }
         if let (Some(frame), Context::Packet(packet)) = (self.core.now.frame, &run.ctx) {
             // A packet that outgrew its place has moved, and has more room now.

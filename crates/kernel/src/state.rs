@@ -7,7 +7,7 @@ use crate::files::{Fd, Files};
 use crate::fire::{Format, Keep};
 use crate::invocation::Invocation;
 use crate::kfuncs::Known;
-use crate::net::{Net, Sockets};
+use crate::net::{Net, Sockets, Sysctl};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
 use crate::prog::TextMap;
@@ -72,6 +72,8 @@ pub(crate) struct Core {
     /// Devices and routes.
     pub(crate) net: Net,
     pub(crate) sockets: Sockets,
+    /// What is read or written.
+    pub(crate) sysctl: Option<Sysctl>,
     /// Where packets are put.
     pub(crate) room: Option<Room>,
     /// The registers that tasks came into the kernel with, by `task_struct`.
@@ -114,6 +116,7 @@ impl Core {
             keep: Keep::default(),
             net: Net::default(),
             sockets: Sockets::default(),
+            sysctl: None,
             room: None,
             task_regs: BTreeMap::new(),
             stacks: Stacks::default(),

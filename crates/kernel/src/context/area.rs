@@ -3,6 +3,9 @@
 use skep_abi::ctx::{Access, Context as Layout, Field};
 use skep_memory::{Arena, Memory, NoMemory, ObjectKind, Origin, Rights};
 
+/// How much longer data gets at most, in bytes.
+pub(crate) const DATA_ROOM: usize = 4096;
+
 /// A context in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Area {
@@ -16,6 +19,16 @@ impl Area {
         let origin = Origin::new(ObjectKind::Context, name);
         let addr = memory.alloc(Arena::Kernel, bytes.len(), 16, rights, origin)?;
         let area = Area { addr, len: bytes.len() };
+        area.fill(memory, bytes);
+        Ok(area)
+    }
+
+    /// Makes plain bytes with [`DATA_ROOM`] behind them, which is out of sight until [`Memory::set_extent`] says otherwise.
+    pub(crate) fn roomy(memory: &Memory, name: &str, bytes: &[u8], rights: Rights) -> Result<Area, NoMemory> {
+        let origin = Origin::new(ObjectKind::Context, name);
+        let addr = memory.alloc(Arena::Kernel, bytes.len() + DATA_ROOM, 16, rights, origin)?;
+        let area = Area { addr, len: bytes.len() };
+        memory.set_extent(addr, addr, bytes.len());
         area.fill(memory, bytes);
         Ok(area)
     }

@@ -10,7 +10,7 @@ mod skb;
 mod structure;
 mod xdp;
 
-pub(crate) use area::Area;
+pub(crate) use area::{Area, DATA_ROOM};
 pub use packet::PacketCtx;
 pub(crate) use packet::{ETH_HLEN, Frame, FrameError, MAX_META, PacketKind, Room};
 pub use regs::PtRegs;

@@ -2,6 +2,7 @@
 
 use super::tunnel::Tunnel;
 use crate::context::Context;
+use std::net::SocketAddr;
 
 /// A copy of a packet that `bpf_clone_redirect` sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +26,20 @@ pub struct NetEffects {
     pub tunnel: Option<Tunnel>,
     /// The socket that the packet was given to (`bpf_sk_assign`): the address of its `struct bpf_sock`.
     pub assigned: Option<u64>,
+    /// The flags of `bpf_sock_ops_cb_flags_set`, those that the kernel knows.
+    pub cb_flags: Option<u32>,
+    /// Bytes of TCP options that were asked for (`bpf_reserve_hdr_opt`).
+    pub reserved: u32,
+    /// How many bytes the verdict is for (`bpf_msg_apply_bytes`).
+    pub apply_bytes: Option<u32>,
+    /// How many bytes the program wants to see first (`bpf_msg_cork_bytes`).
+    pub cork_bytes: Option<u32>,
+    /// Where the socket was bound to (`bpf_bind`).
+    pub bound: Option<SocketAddr>,
+    /// The value that is written instead (`bpf_sysctl_set_new_value`).
+    pub sysctl: Option<Vec<u8>>,
+    /// Bytes that the data behind the context had at first.
+    pub(crate) first_len: usize,
     /// How many checksums of the packet are known to be right, less one; `None`: not even one
     /// (`CHECKSUM_UNNECESSARY`).
     pub(crate) csum_level: Option<u8>,
@@ -40,7 +55,11 @@ impl NetEffects {
             Context::Packet(packet) => packet.tunnel.clone(),
             _ => None,
         };
-        NetEffects { tunnel, ..NetEffects::default() }
+        let first_len = match ctx {
+            Context::Struct(given) => given.data.len(),
+            _ => 0,
+        };
+        NetEffects { tunnel, first_len, ..NetEffects::default() }
     }
 
     /// Notes a copy.

@@ -51,7 +51,7 @@ impl Net {
     }
 
     /// Whether packets to an address are this machine's own, or for all on a network.
-    fn is_local(&self, to: IpAddr) -> bool {
+    pub(crate) fn is_local(&self, to: IpAddr) -> bool {
         self.addresses().any(|(device, prefix)| {
             let loopback = device.ifindex == 1 && prefix.contains(to);
             prefix.addr == to || loopback || prefix.is_broadcast(to)

@@ -102,8 +102,24 @@ impl Net {
     }
 }
 
+/// A sysctl that is read or written: see [`Kernel::set_sysctl`].
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Sysctl {
+    /// Its path below `/proc/sys`: `net/ipv4/ip_forward`.
+    pub name: String,
+    /// Its value as text, with its newline.
+    pub value: Vec<u8>,
+    /// The value that is being written, if the context says that one is.
+    pub new_value: Option<Vec<u8>>,
+}
+
 /// # The network
 impl Kernel {
+    /// Says which sysctl the programs that run from now on are about.
+    pub fn set_sysctl(&mut self, sysctl: Sysctl) {
+        self.core.sysctl = Some(sysctl);
+    }
+
     /// The network that programs look at.
     pub fn net(&self) -> &Net {
         &self.core.net

@@ -65,6 +65,8 @@ pub struct NetSocket {
     pub classid: u32,
     /// A listener whose queue of connections under way is full, so that it answers with SYN cookies.
     pub overflowed: bool,
+    /// Options that were set, by level and name; names without an entry are what they are at first.
+    pub options: BTreeMap<(i32, i32), Vec<u8>>,
     /// The fields of `struct bpf_tcp_sock`: its first bytes, the others are zero.
     pub tcp: Vec<u8>,
 }
@@ -85,6 +87,7 @@ impl NetSocket {
             cgroups: vec![1],
             classid: 0,
             overflowed: false,
+            options: BTreeMap::new(),
             tcp: Vec::new(),
         }
     }
@@ -309,12 +312,14 @@ impl Sockets {
         Ok(Some(tcp))
     }
 
-    #[expect(dead_code, reason = "setting options")]
     /// Writes a socket's `struct bpf_sock` again, after it changed.
     pub(crate) fn show(&self, memory: &Memory, addr: u64) {
         let addr = self.base(addr);
         if let Some(entry) = self.entries.get(&addr).filter(|it| !it.adopted) {
             let _ = memory.poke(addr, &entry.socket.to_bytes());
+        }
+        if let Some((tcp, bytes)) = self.entries.get(&addr).and_then(|it| it.tcp.zip(Some(&it.socket.tcp))) {
+            let _ = memory.poke(tcp, &bytes[..bytes.len().min(bpf_tcp_sock::LAYOUT.size)]);
         }
     }
 

@@ -13,6 +13,7 @@ mod map_types;
 mod maps_and_fds;
 mod memory_limit;
 mod network;
+mod network_sockets;
 mod objects;
 mod objects_prop;
 mod packets;
