@@ -18,6 +18,15 @@ pub struct Effects {
     pub retval: Option<i32>,
 }
 
+impl Effects {
+    /// Adds those of a later run.
+    pub(crate) fn then(&mut self, later: Effects) {
+        self.signals.extend(later.signals);
+        self.overridden = later.overridden.or(self.overridden);
+        self.retval = later.retval.or(self.retval);
+    }
+}
+
 /// A signal to the current task (`bpf_send_signal`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Signal {

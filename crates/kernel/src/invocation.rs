@@ -64,7 +64,6 @@ pub(crate) struct Invocation {
     /// What the words of the context are, if a function is traced.
     pub(crate) traced: Option<Traced>,
     /// What an iterator writes into.
-    #[allow(dead_code, reason = "what bpf_seq_write writes to")]
     pub(crate) seq: Option<Seq>,
     /// The return of a function on whose entry the program is attached too.
     pub(crate) session_return: bool,

@@ -10,6 +10,7 @@ use super::seq::Seq;
 use super::setup::Setup;
 use super::{Firing, Refusal};
 use crate::context::Context;
+use crate::effects::Effects;
 use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::report::RunError;
@@ -31,6 +32,7 @@ impl Firing<'_, '_> {
         let (btf, id, rows, meta, seq) = prepared;
         let mut output = Vec::new();
         let mut sum = (0, 0, Vec::new());
+        let mut effects = Effects::default();
         // The last run has no object.
         let rounds = rows.iter().map(Some).chain([None]);
         for (number, row) in (0..).zip(rounds) {
@@ -44,13 +46,21 @@ impl Firing<'_, '_> {
             };
             let mut ran = self.kernel.run_as(fd, again, setup)?;
             output = ran.output.take().unwrap_or_default();
+            effects.then(std::mem::take(&mut ran.effects));
             sum = (sum.0 + ran.insns, sum.1 + ran.charges, {
                 sum.2.append(&mut ran.notes);
                 sum.2
             });
             // A program that asks for its object again would be asked for ever; reading the file ends with EAGAIN.
             if row.is_none() || ran.r0 as u32 != 0 {
-                return Ok(Ran { insns: sum.0, charges: sum.1, notes: sum.2, output: Some(output), ..ran });
+                return Ok(Ran {
+                    insns: sum.0,
+                    charges: sum.1,
+                    notes: sum.2,
+                    effects,
+                    output: Some(output),
+                    ..ran
+                });
             }
         }
         Err(RunError::BadInput("an iteration of no rounds".to_owned()))
@@ -104,7 +114,7 @@ impl Firing<'_, '_> {
             set(name, words.first().copied().unwrap_or(0))?;
         }
         // Scalars of the context are the same in the last round, which the kernel does not promise.
-        Ok(Setup { seq: Some(Seq { addr: seq, bytes }), read_only: true, ..Setup::from(Context::Bytes(ctx)) })
+        Ok(Setup { seq: Some(Seq::behind(seq, bytes)), read_only: true, ..Setup::from(Context::Bytes(ctx)) })
     }
 
     /// The objects: those that were given, or those of the machine.

@@ -24,7 +24,7 @@ mod usdt;
 pub(crate) use keep::Keep;
 pub(crate) use record::Format;
 pub use regs::{Arch, Arm64Regs};
-pub(crate) use seq::Seq;
+pub(crate) use seq::{LIMIT as SEQ_LIMIT, Seq};
 pub(crate) use setup::{Setup, Traced};
 pub use target::Target;
 

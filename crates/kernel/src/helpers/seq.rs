@@ -3,12 +3,11 @@
 use super::env::{Answer, Env, Stop, ret};
 use super::printk::{args, format_of_size, formatted};
 use super::show::shown;
+use crate::fire::SEQ_LIMIT as ROOM;
 use skep_abi::Errno;
 
 /// What writing costs beside its bytes, in units of one instruction.
 const WRITE_COST: u64 = 16;
-/// The buffer of an iterator's `seq_file`: eight pages.
-const ROOM: usize = 8 * 4096;
 
 fn check(env: &Env<'_, '_>) -> Result<(), Stop> {
     let file = env.arg(0);
