@@ -400,7 +400,7 @@ impl Scene<'_> {
     /// The address of a field, if there is one.
     pub(crate) fn spot_if(&mut self, addr: u64, type_name: &str, path: &str) -> Result<Option<u64>, Problem> {
         let Ok(id) = self.type_of(type_name) else { return Ok(None) };
-        match self.find(addr, id, path, true) {
+        match self.quietly(|scene| scene.find(addr, id, path, true)) {
             Ok(spot) => Ok(Some(spot.addr)),
             Err(Problem::NoRoom(text)) => Err(Problem::NoRoom(text)),
             Err(_) => Ok(None),
@@ -416,10 +416,19 @@ impl Scene<'_> {
         value: impl Into<FieldValue>,
     ) -> Result<(), Problem> {
         let Ok(id) = self.type_of(type_name) else { return Ok(()) };
-        match self.set(addr, id, path, &value.into()) {
+        let value = value.into();
+        match self.quietly(|scene| scene.set(addr, id, path, &value)) {
             Err(Problem::NoRoom(text)) => Err(Problem::NoRoom(text)),
             _ => Ok(()),
         }
+    }
+
+    /// Runs something whose errors are not read.
+    pub(crate) fn quietly<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.world.quiet, true);
+        let result = run(self);
+        self.world.quiet = before;
+        result
     }
 
     /// Makes an empty `list_head` of a field, if there is one.

@@ -41,15 +41,17 @@ struct Finder<'b> {
     here: FieldRef,
     /// The path up to `here`.
     end: usize,
+    /// Errors have names that are like a wrong one.
+    suggests: bool,
     /// `here` ends what it is in, so that an array may go on behind it.
     last: bool,
 }
 
-/// Looks a path up.
-pub(crate) fn find(btf: &Btf, id: TypeId, path: &str) -> Result<Route, Problem> {
+/// Looks a path up. `suggests`: an error has the names that are like a wrong one, which takes a while.
+pub(crate) fn find(btf: &Btf, id: TypeId, path: &str, suggests: bool) -> Result<Route, Problem> {
     let steps = parse(path)?;
     let here = whole(btf, id)?;
-    let mut finder = Finder { btf, path, hops: Vec::new(), here, end: 0, last: true };
+    let mut finder = Finder { btf, path, hops: Vec::new(), here, end: 0, suggests, last: true };
     let mut steps = steps.into_iter().peekable();
     while let Some((step, end)) = steps.next() {
         let untyped = match step {
@@ -117,7 +119,7 @@ impl Finder<'_> {
             Err(ValueError::NoMember(_)) => Err(Problem::NoMember {
                 inside: types::called(self.btf, id),
                 part: self.part(end),
-                near: types::near_members(self.btf, id, name),
+                near: if self.suggests { types::near_members(self.btf, id, name) } else { Vec::new() },
             }),
             Err(error) => Err(error.into()),
         }

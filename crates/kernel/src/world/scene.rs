@@ -39,6 +39,8 @@ pub(crate) struct World {
     known: usize,
     /// The objects by their first addresses.
     made: BTreeMap<u64, Made>,
+    /// Nobody is going to read the errors.
+    pub(crate) quiet: bool,
     /// What was made since somebody began to write it down.
     written: Option<Vec<Piece>>,
     /// The objects that there is one of, by name.
@@ -166,7 +168,7 @@ impl Scene<'_> {
         if let Some(route) = self.world.routes.get(&id).and_then(|it| it.get(path)) {
             return Ok(route.clone());
         }
-        let route = Arc::new(route::find(&self.btf, id, path)?);
+        let route = Arc::new(route::find(&self.btf, id, path, !self.world.quiet)?);
         if self.world.known >= MAX_ROUTES {
             (self.world.routes, self.world.known) = (HashMap::new(), 0);
         }

@@ -314,7 +314,7 @@ impl Scene<'_> {
     /// A number or an address, if there is such a field and no NULL on the way.
     pub(crate) fn get_if(&mut self, addr: u64, type_name: &str, path: &str) -> Option<u64> {
         let id = self.type_of(type_name).ok()?;
-        let spot = self.find(addr, id, path, false).ok()?;
+        let spot = self.quietly(|scene| scene.find(addr, id, path, false)).ok()?;
         let bytes = self.read(spot.addr, spot.len()).ok()?;
         spot.field.read(&bytes).map(|it| it as u64)
     }

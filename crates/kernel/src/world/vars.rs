@@ -16,6 +16,18 @@ const SECTION: &str = ".data..percpu";
 /// Copies start at a page.
 const PAGE: u64 = 4096;
 
+/// The bytes of a variable.
+type Fill = fn(&Scene<'_>) -> Vec<u8>;
+
+/// Variables that are not in the BTF, the type of which they are (or their elements), and how they are filled.
+const PLAIN: [(&str, &str, Fill); 2] = [
+    ("nr_cpu_ids", "unsigned int", |scene| scene.cpus.to_le_bytes().to_vec()),
+    ("__per_cpu_offset", "long unsigned int", |scene| {
+        let stride = scene.world.vars.section.map_or(0, |it| it.1);
+        (1..=u64::from(scene.cpus)).flat_map(|copy| (copy * stride).to_le_bytes()).collect()
+    }),
+];
+
 /// Variables that were asked for.
 #[derive(Default)]
 pub(crate) struct Vars {
@@ -46,6 +58,13 @@ impl Scene<'_> {
         if Self::is_symbol(name) {
             return self.named(name);
         }
+        if let Some((name, _, bytes)) = PLAIN.iter().find(|it| it.0 == name) {
+            self.section()?;
+            let bytes = bytes(self);
+            let addr = self.put_kernel(name, &bytes)?;
+            self.world.vars.single.insert((*name).into(), addr);
+            return Ok(Some(addr));
+        }
         match self.find_variable(name) {
             Some(Found { size, offset: Some(offset), type_id }) => {
                 self.per_cpu_variable(name, type_id, size, offset).map(Some)
@@ -62,6 +81,9 @@ impl Scene<'_> {
     /// The type of a variable.
     pub(crate) fn variable_type(&self, name: &str) -> Option<TypeId> {
         if let Some((_, type_name)) = Self::symbols().find(|it| it.0 == name) {
+            return super::types::find(&self.btf, type_name).ok();
+        }
+        if let Some((_, type_name, _)) = PLAIN.iter().find(|it| it.0 == name) {
             return super::types::find(&self.btf, type_name).ok();
         }
         self.find_variable(name).map(|it| it.type_id)
@@ -128,6 +150,8 @@ impl Scene<'_> {
         let offset = self.world.vars.section.map_or(0, |it| it.1 * (u64::from(cpu) + 1));
         let fields: &[(&str, u64)] = match name {
             "cpu_number" => &[("", cpu.into())],
+            "x86_cpu_to_apicid" => &[("", cpu.into())],
+            "idle_threads" => &[("", self.idle_task(cpu)?.unwrap_or(0))],
             "this_cpu_off" => &[("", offset)],
             "current_task" => &[("", self.current(cpu)?)],
             // From Linux 6.2 to 6.14.

@@ -391,6 +391,9 @@ fn variables_have_addresses() -> Result {
     }
     assert_eq!(copies[1] - copies[0], copies[3] - copies[2]);
     assert_eq!(kernel.per_cpu(base + 8, 1), Some(copies[1] + 8));
+    let offsets = kernel.variable("__per_cpu_offset")?.expect("a variable");
+    assert_eq!(kernel.memory().peek_u64(offsets + 16).map(|it| base + it), Ok(copies[2]));
+    assert_eq!(kernel.variable_on("nr_cpu_ids", 0)?.get_u64("")?, 4);
     assert_eq!((kernel.per_cpu(base, 4), kernel.per_cpu(task, 0)), (None, None));
     let mut rq = kernel.variable_on("runqueues", 2)?;
     assert_eq!(
