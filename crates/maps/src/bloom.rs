@@ -15,6 +15,8 @@ use crate::storage::{Change, Cx, Side, Storage};
 const VALUE_MAX: u32 = 4 << 20;
 /// Hash functions when the spec names no number.
 const HASHES: u32 = 5;
+/// The last bit of the largest set that is emulated: 64 MiB. The kernel has sets of 512 MiB.
+const MASK_MAX: u32 = (64 << 23) - 1;
 /// Words of one page of the set; pages exist once a bit in them is set.
 const PAGE: usize = 512;
 
@@ -71,6 +73,10 @@ impl Storage for Bloom {
         let hashes = if spec.map_extra == 0 { HASHES } else { spec.map_extra as u32 };
         let seed = if spec.has(BPF_F_ZERO_SEED) { 0 } else { (cx.seed ^ cx.seed >> 32) as u32 };
         let mask = mask_of(spec.max_entries, hashes);
+        if mask > MASK_MAX {
+            let text = format!("{} map {:?}: sets of 64 MiB at most are emulated", spec.kind, spec.name);
+            return Err(CreateError::no_room(text));
+        }
         Ok(Bloom { pages: vec![None; mask as usize / (64 * PAGE) + 1], mask, hashes, seed })
     }
 

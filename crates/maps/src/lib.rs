@@ -35,6 +35,8 @@
 //! - A BLOOM_FILTER has the kernel's hash, so that with `BPF_F_ZERO_SEED` it wrongly claims the same values.
 //! - A replaced or deleted value of LPM_TRIE and local storage stays readable until 64 others were; the kernel frees it
 //!   after an RCU grace period.
+//! - A BLOOM_FILTER has at most 64 MiB (-ENOMEM when it is made), and so have the values of a QUEUE or STACK (-ENOMEM
+//!   when one more is pushed).
 //! - CPUMAP has room for 256 CPUs, as the kernel that was asked; others are built for more.
 //! - Address space is taken as a hash map fills, so that -ENOMEM may come from an update, not from creation; a map larger
 //!   than the simulated address space is -ENOMEM at once, with a text that names the limit.

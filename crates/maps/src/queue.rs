@@ -17,6 +17,10 @@ use crate::storage::{Change, Cx, Side, Storage};
 /// The largest value: `KMALLOC_MAX_SIZE`.
 const VALUE_MAX: u32 = 4 << 20;
 
+/// The most bytes of values that one map keeps. The kernel takes room for all when the map is made; here a value beyond
+/// these is -ENOMEM.
+const BYTES_MAX: usize = 64 << 20;
+
 /// A queue, or a stack.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
@@ -87,6 +91,9 @@ impl Storage for Queue {
                 return Err(Errno::E2BIG);
             }
             self.values.pop_front();
+        }
+        if (self.values.len() + 1).saturating_mul(value.len()) > BYTES_MAX {
+            return Err(Errno::ENOMEM);
         }
         self.values.push_back(value.into());
         Ok(())

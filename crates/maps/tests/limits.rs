@@ -69,6 +69,21 @@ fn refusals_say_what_is_wrong() {
 }
 
 #[test]
+fn values_without_keys_have_a_limit() {
+    refused(
+        MapSpec::new(MapType::BloomFilter, 0, 8, 1 << 28).with_name("seen"),
+        CreateClass::HostLimit,
+        &expect![[r#"bloom_filter map "seen": sets of 64 MiB at most are emulated (ENOMEM)"#]],
+    );
+    let memory = Memory::new().unwrap();
+    let mut queue = Map::new(MapSpec::new(MapType::Queue, 0, 4 << 20, 1000), &Cx::new(&memory, 1)).unwrap();
+    let value = vec![1; 4 << 20];
+    let full = (0..).find(|_| queue.push(&value, 0).is_err());
+    assert_eq!((full, queue.push(&value, 0)), (Some(16), Err(Errno::ENOMEM)));
+    assert!(queue.pop().is_ok() && queue.push(&value, 0).is_ok());
+}
+
+#[test]
 fn special_fields_have_their_places() {
     let with = |kind, field, offset| {
         let mut spec = MapSpec::new(kind, 4, 24, 1);
