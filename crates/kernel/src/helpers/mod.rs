@@ -14,6 +14,7 @@ mod env;
 mod fib;
 mod hdr_opt;
 mod lock;
+mod lwt;
 mod map;
 mod misc;
 mod msg;
@@ -255,6 +256,9 @@ helpers! {
     skb_get_tunnel_opt => tunnel::get_opt;
     skb_set_tunnel_opt => tunnel::set_opt;
     skb_get_xfrm_state => tunnel::get_xfrm_state;
+    lwt_push_encap => lwt::push_encap;
+    skb_under_cgroup => cgroup::skb_under_cgroup;
+    tcp_send_ack => sockopt::send_ack;
 
     sk_lookup_tcp => sock::lookup_tcp;
     sk_lookup_udp => sock::lookup_udp;

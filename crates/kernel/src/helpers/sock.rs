@@ -229,6 +229,11 @@ fn cgroup(socket: Option<&NetSocket>, level: Option<i32>) -> u64 {
     id.copied().unwrap_or(0)
 }
 
+/// The ids of the cgroups of the packet's socket.
+pub(super) fn cgroups_of_ctx(env: &mut Env<'_, '_>) -> Option<Vec<u64>> {
+    whole_of_ctx(env).map(|it| it.cgroups.clone())
+}
+
 /// `bpf_skb_cgroup_id(skb)`: 0 if the packet has no socket.
 pub(super) fn skb_cgroup_id(env: &mut Env<'_, '_>) -> Answer {
     frame(env)?;

@@ -280,6 +280,12 @@ pub(super) fn cb_flags_set(env: &mut Env<'_, '_>) -> Answer {
     ret(i64::from(flags & !ALL_CB_FLAGS) as u64)
 }
 
+/// `bpf_tcp_send_ack(tp, rcv_nxt)`, of programs that are a congestion control.
+pub(super) fn send_ack(env: &mut Env<'_, '_>) -> Answer {
+    env.core.now.net.ack = Some(env.arg(1) as u32);
+    ret(0)
+}
+
 /// `bpf_bind(ctx, addr, addr_len)`: the address has to be one of the machine's, or any.
 pub(super) fn bind(env: &mut Env<'_, '_>) -> Answer {
     /// The least of `struct sockaddr_in` and `struct sockaddr_in6`.

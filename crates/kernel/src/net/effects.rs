@@ -34,6 +34,8 @@ pub struct NetEffects {
     pub apply_bytes: Option<u32>,
     /// How many bytes the program wants to see first (`bpf_msg_cork_bytes`).
     pub cork_bytes: Option<u32>,
+    /// The sequence number of the last acknowledgement that was sent (`bpf_tcp_send_ack`).
+    pub ack: Option<u32>,
     /// Where the socket was bound to (`bpf_bind`).
     pub bound: Option<SocketAddr>,
     /// The value that is written instead (`bpf_sysctl_set_new_value`).

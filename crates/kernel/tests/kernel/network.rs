@@ -306,3 +306,27 @@ fn hashes_of_flows() {
     assert_ne!(hash(a, b), hash(a, c));
     assert_ne!(hash(a, b), 0);
 }
+
+/// A tunnel's program puts an IPv4 header without a checksum in front.
+#[test]
+fn a_header_in_front() {
+    let text = |kind: u32, first: u64| {
+        format!(
+            "r6 = r1\nr7 = {first:#x} ll\n*(u64 *)(r10 - 24) = r7\nr7 = 0x0440 ll\n*(u64 *)(r10 - 16) = r7\n*(u64 *)(r10 - 8) = 0\nr2 = {kind}
+             r3 = r10\nr3 += -24\nr4 = 20\ncall 73\nexit"
+        )
+    };
+    let run = |kind, first| {
+        run_in(&mut router(), ProgType::LwtXmit, &text(kind, first), packet())
+            .unwrap_or_else(|error| panic!("{error}"))
+    };
+    let ran = run(2, 0x4600_0045);
+    let out = ran.packet_out.unwrap();
+    assert_eq!((ran.r0, out.len(), out[0], out[20]), (0, 50 + 20, 0x45, 0x45));
+    let sum: u32 = out[..20].chunks(2).map(|it| u32::from(u16::from_be_bytes([it[0], it[1]]))).sum();
+    assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff);
+    assert_eq!(run(2, 0x46).r0 as i64, Errno::EINVAL.neg());
+    assert_eq!(run(0, 0x4600_0045).r0 as i64, Errno::EINVAL.neg());
+    let error = run_in(&mut router(), ProgType::LwtIn, &text(1, 0x4600_0045), packet()).unwrap_err();
+    assert_eq!(error.class(), Class::NotEmulated);
+}
