@@ -70,6 +70,7 @@ mod host;
 mod invocation;
 mod kernel;
 mod kfuncs;
+mod ksyms;
 mod maps;
 mod net;
 mod notes;

@@ -17,6 +17,8 @@
 pub mod core;
 mod error;
 mod fill;
+mod kconfig;
+mod ksyms;
 mod link;
 mod load;
 mod open;
@@ -28,6 +30,7 @@ mod target;
 pub mod types;
 
 pub use error::Error;
+pub use kconfig::Kconfig;
 pub use load::{Loaded, LoadedMap, LoadedProgram};
 pub use open::{MapPlan, MapSource, OpenObject, ProgramPlan};
 pub use struct_ops::Member;

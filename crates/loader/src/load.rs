@@ -6,10 +6,12 @@ use std::sync::Arc;
 use skep_abi::{MapType, ProgType};
 use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget, TargetBtf};
 use skep_maps::{CreateClass, MapSpec};
-use skep_object::{Object, Target};
+use skep_object::{DataKind, ExternKind, Object, Target};
 
 use crate::core::{self, Relocated};
 use crate::error::Error;
+use crate::kconfig::Kconfig;
+use crate::ksyms;
 use crate::link::{self, Linked};
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
 use crate::sec::{self, SecDef};
@@ -78,8 +80,14 @@ impl OpenObject {
     /// libbpf gives up at the first failure. Here each program and map that cannot be loaded keeps its error, and the
     /// rest goes on: ask [`Loaded::complete`] for libbpf's verdict.
     pub fn load(self, kernel: &mut Kernel) -> Loaded {
-        let OpenObject { object, programs, maps } = self;
-        let maps: Vec<LoadedMap> = maps.into_iter().map(|plan| create(kernel, plan)).collect();
+        let OpenObject { object, programs, maps, kconfig } = self;
+        let maps: Vec<LoadedMap> = maps
+            .into_iter()
+            .map(|plan| match configured(plan, &object, &kconfig, kernel) {
+                Ok(plan) => create(kernel, plan),
+                Err(map) => *map,
+            })
+            .collect();
         let relocated = relocate_core(&object, kernel.btf(), &programs);
         let mut loaded = Loaded { object, programs: Vec::new(), maps };
         loaded.fill_maps_of_maps(kernel);
@@ -232,7 +240,7 @@ impl Loaded {
             target::resolve(target, kernel.btf(), &plan.name, &place())?;
         }
         let mut linked = link::link(&self.object, relocated, plan.index)?;
-        self.relocate(&mut linked, &place())?;
+        self.relocate(kernel, &mut linked, &place())?;
         let Linked { insns, lines, funcs, poisoned, .. } = linked;
         let mut load = ProgLoad::new(&plan.name, prog_type, insns);
         load.license = self.object.license.clone();
@@ -274,7 +282,7 @@ impl Loaded {
     }
 
     /// Fills in what lies outside of the code.
-    fn relocate(&self, linked: &mut Linked, place: &str) -> Result<(), Error> {
+    fn relocate(&self, kernel: &mut Kernel, linked: &mut Linked, place: &str) -> Result<(), Error> {
         for (slot, target) in &linked.relocs {
             let at = || format!("{place}, instruction {slot}");
             let (map, offset) = match *target {
@@ -282,7 +290,18 @@ impl Loaded {
                 Target::Data { section, offset } => {
                     (self.maps.get(self.object.maps.len() + section), Some(offset))
                 }
-                Target::Extern(index) => return Err(self.unresolved(index, at())),
+                Target::Extern(index) => match self.config_value(index) {
+                    Some((map, offset)) => (Some(map), Some(offset)),
+                    None => {
+                        let external = self.object.externs.get(index);
+                        let external = external
+                            .ok_or_else(|| Error::bad_input(at(), "the relocation's extern is not there"))?;
+                        let poison = ksyms::relocate(kernel, external, index, &mut linked.insns, *slot);
+                        let poison = poison.map_err(|error| Error::bad_input(at(), error.message))?;
+                        linked.poisoned.extend(poison.map(|message| (*slot, message)));
+                        continue;
+                    }
+                },
                 // link::link has left none.
                 Target::Subprog { .. } => continue,
             };
@@ -308,15 +327,15 @@ impl Loaded {
                 }
             }
         }
+        linked.poisoned.sort_by_key(|it| it.0);
         Ok(())
     }
 
-    fn unresolved(&self, index: usize, place: String) -> Error {
-        let Some(external) = self.object.externs.get(index) else {
-            return Error::bad_input(place, "the relocation's extern is not there");
-        };
-        let text = format!("it refers to the extern {:?}; externs are not resolved yet", external.name);
-        Error::new(Class::NotEmulated, place, text)
+    /// The map of configuration values, and where in it one is, if an extern is one.
+    fn config_value(&self, index: usize) -> Option<(&LoadedMap, u64)> {
+        let ExternKind::Kconfig { offset, .. } = self.object.externs.get(index)?.kind else { return None };
+        let section = self.object.data.iter().position(|it| it.kind == DataKind::Kconfig)?;
+        Some((self.maps.get(self.object.maps.len() + section)?, offset.into()))
     }
 }
 
@@ -335,6 +354,29 @@ fn unknown_section(section: &str) -> String {
         None => String::new(),
     };
     format!("the section name {section:?} tells no program type{hint} (it can be set before loading)")
+}
+
+/// Puts the configuration into the map for it; a map that is not there when that makes no sense.
+fn configured(
+    mut plan: MapPlan,
+    object: &Object,
+    kconfig: &Kconfig,
+    kernel: &Kernel,
+) -> Result<MapPlan, Box<LoadedMap>> {
+    let MapSource::Section(index) = plan.source else { return Ok(plan) };
+    let Some(section) = object.data.get(index).filter(|it| it.kind == DataKind::Kconfig) else {
+        return Ok(plan);
+    };
+    match kconfig.fill(section, &object.externs, kernel.btf().map(|it| &*it.vmlinux)) {
+        Ok(bytes) => {
+            plan.initial = Some(bytes);
+            Ok(plan)
+        }
+        Err(error) => {
+            let MapPlan { name, spec, source, .. } = plan;
+            Err(Box::new(LoadedMap { name, spec, source, fd: Err(error) }))
+        }
+    }
 }
 
 /// Creates a map and gives it its first value.

@@ -8,6 +8,7 @@ use skep_maps::MapSpec;
 use skep_object::{DataKind, MapDef, Object, Var};
 
 use crate::error::Error;
+use crate::kconfig::Kconfig;
 use crate::sec::{self, SecDef};
 use crate::special;
 use crate::target;
@@ -34,6 +35,7 @@ pub struct OpenObject {
     pub(crate) object: Arc<Object>,
     pub(crate) programs: Vec<ProgramPlan>,
     pub(crate) maps: Vec<MapPlan>,
+    pub(crate) kconfig: Kconfig,
 }
 
 /// What is going to be loaded of a program.
@@ -116,7 +118,8 @@ impl OpenObject {
             let spec = MapSpec::new(MapType::Array, 4, data.bytes.len() as u32, 1)
                 .with_flags(flags)
                 .with_name(&data.name);
-            let emulated = matches!(data.kind, DataKind::Data | DataKind::RoData | DataKind::Bss);
+            let emulated =
+                matches!(data.kind, DataKind::Data | DataKind::RoData | DataKind::Bss | DataKind::Kconfig);
             MapPlan {
                 name: data.name.clone(),
                 unknown_kind: None,
@@ -127,7 +130,7 @@ impl OpenObject {
             }
         });
         let maps = definitions.chain(sections).collect();
-        OpenObject { object, programs, maps }
+        OpenObject { object, programs, maps, kconfig: Kconfig::default() }
     }
 
     /// The object as it was parsed.
@@ -143,6 +146,11 @@ impl OpenObject {
     /// The programs, to change type, flags or whether they are loaded.
     pub fn programs_mut(&mut self) -> &mut [ProgramPlan] {
         &mut self.programs
+    }
+
+    /// The kernel's configuration, to change what the object's `.kconfig` section will hold.
+    pub fn kconfig_mut(&mut self) -> &mut Kconfig {
+        &mut self.kconfig
     }
 
     /// The maps: first those that the object defines, then its data sections.

@@ -146,6 +146,21 @@ impl Builder {
         self
     }
 
+    /// Sets a value of the kernel's configuration as a configuration file would: `y`, `n`, `m`, a number, or text in
+    /// quotes. What is not set is as in a kernel like Debian's 6.12; `LINUX_KERNEL_VERSION` and the like can be set, too.
+    ///
+    /// ```no_run
+    /// # fn main() -> skep::Result<()> {
+    /// let sk = skep::open("tool.bpf.o")?.kconfig("CONFIG_HZ", 1000).kconfig("CONFIG_PREEMPT_RT", "y").load()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn kconfig(mut self, name: &str, value: impl std::fmt::Display) -> Builder {
+        self.open.kconfig_mut().set(name, value.to_string());
+        self
+    }
+
     /// Changes anything else of the machine.
     #[must_use]
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Builder {

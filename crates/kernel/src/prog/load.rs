@@ -44,8 +44,9 @@ impl Kernel {
             }
             _ => None,
         };
+        let named = self.named_by_id(&load.insns)?;
         let core = &self.core;
-        let resolved = resolve::resolve(load, &core.files, &core.objects, &core.cx(&self.memory))?;
+        let resolved = resolve::resolve(load, &named, &core.files, &core.objects, &core.cx(&self.memory))?;
         let verdict = self.verify(load, attach, &resolved)?;
         self.core.objects.room().map_err(|errno| LoadError::rejected(errno, None, "too many objects"))?;
         let text_base = self.core.text.take(resolved.insns.len()).ok_or_else(|| {

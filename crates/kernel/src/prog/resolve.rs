@@ -8,6 +8,7 @@ use skep_abi::flags::BPF_F_SLEEPABLE;
 use skep_abi::{Errno, MapType, ProgType};
 use skep_isa::{Imm64, Insn, Op, decode};
 use skep_maps::{Cx, ObjRef, SpecialKind};
+use std::collections::BTreeMap;
 
 /// `BPF_LD | BPF_IMM | BPF_DW`: the only instruction of two slots.
 const LD_IMM64: u8 = 0x18;
@@ -26,11 +27,12 @@ pub(super) struct Resolved {
 /// Resolves every wide load of a program.
 pub(super) fn resolve(
     load: &ProgLoad,
+    named: &BTreeMap<usize, u64>,
     files: &Files,
     objects: &Objects,
     cx: &Cx<'_>,
 ) -> Result<Resolved, LoadError> {
-    let mut resolver = Resolver { load, files, objects, cx, maps: Vec::new() };
+    let mut resolver = Resolver { load, named, files, objects, cx, maps: Vec::new() };
     let mut insns = load.insns.clone();
     let mut slot = 0;
     while slot < insns.len() {
@@ -54,6 +56,8 @@ pub(super) fn resolve(
 
 struct Resolver<'a> {
     load: &'a ProgLoad,
+    /// Addresses of kernel symbols that are named by BTF id, by slot.
+    named: &'a BTreeMap<usize, u64>,
     files: &'a Files,
     objects: &'a Objects,
     cx: &'a Cx<'a>,
@@ -76,8 +80,13 @@ impl Resolver<'_> {
                 self.value_addr(slot, id, off).map(Some)
             }
             Imm64::BtfId { id, .. } => {
-                let text = format!("kernel variables (BTF id {id}) are not emulated yet");
-                Err(LoadError::not_emulated(Some(slot), text))
+                let addr = self.named.get(&slot).copied();
+                addr.map(Some).ok_or_else(|| {
+                    LoadError::not_emulated(
+                        Some(slot),
+                        format!("BTF id {id} of another BTF than the kernel's"),
+                    )
+                })
             }
         }
     }

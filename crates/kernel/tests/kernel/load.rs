@@ -128,7 +128,7 @@ fn wide_loads_of_maps() {
     of(
         "btf[id:5,fd:0]",
         expect![[r#"
-            not emulated: kernel variables (BTF id 5) are not emulated yet (EOPNOTSUPP)
+            rejected: kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig. (EINVAL)
               at instruction 1"#]],
     );
 }

@@ -2,6 +2,8 @@
 
 mod unpack;
 
+pub(crate) use unpack::unpack;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -61,7 +63,7 @@ pub fn named(text: &str) -> Result<TargetBtf, Error> {
 /// The bytes are nothing that [`file`] reads.
 pub fn parse(bytes: &[u8], origin: &str) -> Result<TargetBtf, Error> {
     let bad = |text: String| Error::bad_input(origin, text);
-    let unpacked = unpack::unpack(bytes).map_err(bad)?;
+    let unpacked = unpack(bytes).map_err(bad)?;
     let section = section(&unpacked).map_err(bad)?;
     let btf = Btf::parse(section).map_err(|error| bad(error.to_string()))?;
     Ok(TargetBtf::new(origin, Arc::new(btf)))

@@ -39,7 +39,7 @@ const MAGIC: &[(&[u8], Packing)] = &[
 ///
 /// # Errors
 /// What is wrong with the packing, in a sentence.
-pub(super) fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+pub(crate) fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let mut left = MAX_UNPACKED;
     let mut bytes = Cow::Borrowed(bytes);
     for _ in 0..MAX_STEPS {
