@@ -182,3 +182,18 @@ fn task_list_is_a_table_of_tasks() -> Result<()> {
     assert!(sk.program("tasks")?.fire(args! {})?.text().ends_with(" bash\n3 tasks\n"));
     Ok(())
 }
+
+#[test]
+fn usdt_queries_tells_what_was_slow() -> Result<()> {
+    let mut sk = open("usdt_queries")?.load()?;
+    let query = "select * from hives";
+    sk.program("query_start")?.fire(args! { text: query, length: query.len() })?;
+    sk.sleep_ns(3_000_000)?;
+    sk.program("query_done")?.fire(args! { status: -5 })?;
+
+    let [slow] = sk.take("slow")?;
+    assert_eq!(slow["text"], query);
+    assert_eq!(slow["status"], -5);
+    assert!(slow["took_ns"].as_u64() >= Some(3_000_000));
+    Ok(())
+}
