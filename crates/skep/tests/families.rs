@@ -267,7 +267,7 @@ fn per_cpu_variables_of_the_kernel() -> Result<()> {
 #[test]
 fn a_function_is_replaced() -> Result<()> {
     let mut sk = open("policy")?.load()?;
-    let short = skep::packet(&[0; 40]);
+    let short = skep::packet([0; 40]);
     assert_eq!(sk.program("firewall")?.run(short.clone())?.verdict(), Some("XDP_PASS"));
 
     let firewall = sk.program("firewall")?.fd();

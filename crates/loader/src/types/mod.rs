@@ -48,7 +48,7 @@ pub fn file(path: &Path) -> Result<TargetBtf, Error> {
 /// `bundled`, `host`, or the name of a file.
 ///
 /// # Errors
-/// As [`host`] and [`file`].
+/// As [`host`] and [`file()`].
 pub fn named(text: &str) -> Result<TargetBtf, Error> {
     match text {
         "bundled" => Ok(bundled()),
@@ -60,7 +60,7 @@ pub fn named(text: &str) -> Result<TargetBtf, Error> {
 /// The types in the bytes of a file. `origin` is what the output calls it.
 ///
 /// # Errors
-/// The bytes are nothing that [`file`] reads.
+/// The bytes are nothing that [`file()`] reads.
 pub fn parse(bytes: &[u8], origin: &str) -> Result<TargetBtf, Error> {
     let bad = |text: String| Error::bad_input(origin, text);
     let unpacked = unpack(bytes).map_err(bad)?;
