@@ -41,7 +41,7 @@ pub fn file(path: impl AsRef<Path>) -> Result<TargetBtf> {
 /// The types in the bytes of such a file; `origin` is what the output calls it.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn parse(bytes: &[u8], origin: &str) -> Result<TargetBtf> {
     Ok(skep_loader::types::parse(bytes, origin)?)
 }
@@ -49,7 +49,7 @@ pub fn parse(bytes: &[u8], origin: &str) -> Result<TargetBtf> {
 /// `bundled`, `host`, or the name of a file.
 ///
 /// # Errors
-/// As [`host`] and [`file`].
+/// As [`host`] and [`file()`].
 pub fn named(text: &str) -> Result<TargetBtf> {
     Ok(skep_loader::types::named(text)?)
 }
