@@ -268,6 +268,20 @@ impl Btf {
         true
     }
 
+    /// Changes who can see a function or variable, as a loader does of hidden ones (`mark_btf_static` and
+    /// `btf_fixup_datasec` in libbpf).
+    ///
+    /// False, and nothing is changed, if `id` is no function or variable of this BTF's own.
+    pub fn set_linkage(&mut self, id: impl Into<TypeId>, linkage: Linkage) -> bool {
+        let Some(index) = self.own_index(id.into()) else { return false };
+        match self.types.get_mut(index).map(|ty| &mut ty.def) {
+            Some(Def::Func(func)) => func.linkage = linkage,
+            Some(Def::Var(var)) => var.linkage = linkage,
+            _ => return false,
+        }
+        true
+    }
+
     /// The tags that [`Def::DeclTag`] types put on `id`, in the order of their ids: the member or parameter they
     /// are on (`None`: the whole of it), and their texts.
     pub fn decl_tags(&self, id: impl Into<TypeId>) -> impl Iterator<Item = (Option<u32>, &str)> {

@@ -1,6 +1,8 @@
 //! Symbols of the kernel that programs name: variables and functions by BTF id, and addresses by name.
 
+use crate::files::Fd;
 use crate::kernel::Kernel;
+use crate::object::Object;
 use crate::report::LoadError;
 use skep_abi::Errno;
 use skep_btf::{Def, Kind};
@@ -27,6 +29,21 @@ impl Kernel {
             btf.find(Kind::Func, name)?;
         }
         Some(self.core.symbols.address(name)).filter(|addr| *addr != 0)
+    }
+
+    /// Opens the types of one of the kernel's modules (`BPF_BTF_GET_FD_BY_ID`): for [`ProgLoad::fd_array`], which calls
+    /// of its functions have places in, and for the second slots of wide loads.
+    ///
+    /// [`ProgLoad::fd_array`]: crate::ProgLoad::fd_array
+    ///
+    /// # Errors
+    /// `ENOENT`: the kernel's types have no such module. `ENFILE`: there are too many objects.
+    pub fn module_fd(&mut self, module: &str) -> Result<Fd, Errno> {
+        let modules = self.core.btf.iter().flat_map(|it| &it.modules);
+        let index = modules.enumerate().find(|(_, it)| &*it.0 == module).ok_or(Errno::ENOENT)?.0;
+        self.core.objects.room()?;
+        let id = self.core.objects.insert(Object::Btf(index));
+        Ok(self.core.files.open(id))
     }
 
     /// The addresses of what wide loads name by BTF id, by slot (`check_pseudo_btf_id`, `kernel/bpf/verifier.c`).

@@ -107,7 +107,8 @@ pub use notes::Note;
 pub use outside::OutsideKind;
 pub use perf::{PerfEventAttr, PerfRing};
 pub use prog::{
-    FuncInfo, LineInfo, MapView, NotVerified, ProgInfo, ProgLoad, ProgView, Rejection, Verdict, Verify,
+    AttachView, FuncInfo, LineInfo, MapView, ModuleView, NotVerified, ProgInfo, ProgLoad, ProgView,
+    Rejection, Verdict, Verify,
 };
 pub use raw::{RawRan, RawRun};
 pub use report::{Class, Error, LoadError, Report, RunError};
@@ -115,5 +116,5 @@ pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
 pub use stacks::{CallStack, MappedFile};
 pub use trace::TraceLine;
-pub use types::TargetBtf;
+pub use types::{MapTypes, TargetBtf};
 pub use world::{Args, FieldValue, ObjectError, ObjectMut, Problem, SocketSpec};

@@ -8,6 +8,7 @@ use crate::kernel::Kernel;
 use crate::object::{MapObject, Object, Owner};
 use crate::prog::Prog;
 use crate::report::over_limit;
+use crate::types::MapTypes;
 use skep_abi::Errno;
 use skep_maps::{Access, CreateError, Cx, Displaced, Map, MapSpec, ObjRef, Side};
 
@@ -17,6 +18,14 @@ impl Kernel {
     /// # Errors
     /// What the kernel refuses, with its errno and a sentence; map types that are not emulated; no room.
     pub fn map_create(&mut self, spec: &MapSpec) -> Result<Fd, CreateError> {
+        self.map_create_typed(spec, None)
+    }
+
+    /// Makes a map whose keys and values have these types.
+    ///
+    /// # Errors
+    /// As for [`Kernel::map_create`].
+    pub fn map_create_typed(&mut self, spec: &MapSpec, types: Option<MapTypes>) -> Result<Fd, CreateError> {
         if self.core.objects.room().is_err() {
             return Err(CreateError::no_room("no room for the handles of more objects"));
         }
@@ -28,7 +37,7 @@ impl Kernel {
         let access = Access::of_flags(spec.flags);
         let map = self.new_map(spec)?;
         let ring = map.ring().map(|it| it.pages());
-        let object = MapObject { map, access, fds: 1, owner: None, poll: false };
+        let object = MapObject { map, types, access, fds: 1, owner: None, poll: false };
         let id = self.core.objects.insert(Object::Map(Box::new(object)));
         if let Some(base) = ring {
             self.core.rings.insert(base, id);

@@ -3,6 +3,7 @@
 use crate::outside::Outside;
 use crate::perf::PerfEvent;
 use crate::prog::Prog;
+use crate::types::MapTypes;
 use skep_abi::Errno;
 use skep_maps::{Access, Map, ObjRef};
 use skep_memory::layout::{HANDLE_BASE, HANDLE_SIZE};
@@ -16,11 +17,15 @@ pub(crate) enum Object {
     Prog(Prog),
     Perf(PerfEvent),
     Outside(Outside),
+    /// The types of one of the kernel's modules, by its number among [`TargetBtf::modules`](crate::TargetBtf::modules).
+    Btf(usize),
 }
 
 /// A map and what the kernel keeps beside it.
 pub(crate) struct MapObject {
     pub(crate) map: Map,
+    /// The types of its keys and values, if they were told.
+    pub(crate) types: Option<MapTypes>,
     /// What its fds may do.
     pub(crate) access: Access,
     /// Open fds (`usercnt`): programs keep a map alive, but only user space keeps what is in a PROG_ARRAY.

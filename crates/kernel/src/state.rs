@@ -166,6 +166,7 @@ impl Core {
                 }
                 Object::Perf(event) => event.destroy(memory),
                 Object::Outside(it) => self.end_outside(memory, it),
+                Object::Btf(_) => {}
             }
         }
     }

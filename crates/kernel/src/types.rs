@@ -23,6 +23,20 @@ impl TargetBtf {
     }
 }
 
+/// The types of a map's keys and values: what `BPF_MAP_CREATE` is told with `btf_fd`, `btf_key_type_id` and
+/// `btf_value_type_id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapTypes {
+    /// The types that the numbers are of.
+    pub btf: Arc<Btf>,
+    /// The type of keys; 0: none.
+    pub key: u32,
+    /// The type of values; 0: none.
+    pub value: u32,
+    /// Those of the inner maps of a map of maps.
+    pub inner: Option<Box<MapTypes>>,
+}
+
 impl fmt::Debug for TargetBtf {
     /// Its origin and size: thousands of types say nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

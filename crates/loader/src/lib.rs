@@ -21,6 +21,7 @@ mod kconfig;
 mod ksyms;
 mod link;
 mod load;
+mod map_types;
 mod open;
 pub mod readers;
 pub mod sec;

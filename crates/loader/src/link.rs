@@ -87,7 +87,11 @@ impl<'a> Linker<'a> {
         self.out.insns.extend_from_slice(code.map_or(&program.insns, |code| &code.insns));
         let poisoned = code.map_or(&[][..], |code| &code.poisoned);
         self.out.poisoned.extend(poisoned.iter().map(|(slot, message)| (base + slot, Arc::clone(message))));
-        self.out.funcs.push(FuncInfo { slot: base, name: Arc::from(program.name.as_str()) });
+        self.out.funcs.push(FuncInfo {
+            slot: base,
+            name: Arc::from(program.name.as_str()),
+            type_id: program.btf_func.map_or(0, |it| it.0),
+        });
         let mut file: Arc<str> = Arc::from("");
         self.out.lines.extend(self.object.source_lines(program).map(|line| {
             // Neighbouring lines are of one file, mostly.

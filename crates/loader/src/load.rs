@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use skep_abi::{MapType, ProgType};
-use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget, TargetBtf};
-use skep_maps::{CreateClass, MapSpec};
+use skep_btf::Btf;
+use skep_kernel::{Class, Fd, Kernel, MapTypes, ProgLoad, Target as AttachTarget, TargetBtf};
+use skep_maps::{CreateClass, CreateError, MapSpec};
 use skep_object::{DataKind, ExternKind, Object, Target};
 
 use crate::core::{self, Relocated};
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::kconfig::Kconfig;
 use crate::ksyms;
 use crate::link::{self, Linked};
+use crate::map_types;
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
 use crate::sec::{self, SecDef};
 use crate::struct_ops;
@@ -24,6 +26,8 @@ pub struct Loaded {
     pub(crate) object: Arc<Object>,
     pub(crate) programs: Vec<LoadedProgram>,
     pub(crate) maps: Vec<LoadedMap>,
+    /// The object's types, for the kernel.
+    btf: Option<Arc<Btf>>,
 }
 
 /// A program of a loaded object.
@@ -81,15 +85,19 @@ impl OpenObject {
     /// rest goes on: ask [`Loaded::complete`] for libbpf's verdict.
     pub fn load(self, kernel: &mut Kernel) -> Loaded {
         let OpenObject { object, programs, maps, kconfig } = self;
+        let btf = object.btf.clone().map(Arc::new);
         let maps: Vec<LoadedMap> = maps
             .into_iter()
             .map(|plan| match configured(plan, &object, &kconfig, kernel) {
-                Ok(plan) => create(kernel, plan),
+                Ok(plan) => {
+                    let types = btf.as_ref().and_then(|btf| map_types::of(&object, btf, &plan));
+                    create(kernel, plan, types)
+                }
                 Err(map) => *map,
             })
             .collect();
         let relocated = relocate_core(&object, kernel.btf(), &programs);
-        let mut loaded = Loaded { object, programs: Vec::new(), maps };
+        let mut loaded = Loaded { object, programs: Vec::new(), maps, btf };
         loaded.fill_maps_of_maps(kernel);
         for plan in programs {
             let mut target = plan.target(&loaded.object);
@@ -271,6 +279,7 @@ impl Loaded {
             );
             return Err(Error::bad_input(place(), text));
         }
+        load.btf = self.btf.clone();
         load.lines = lines;
         load.funcs = funcs;
         load.poisoned = poisoned;
@@ -380,7 +389,7 @@ fn configured(
 }
 
 /// Creates a map and gives it its first value.
-fn create(kernel: &mut Kernel, plan: MapPlan) -> LoadedMap {
+fn create(kernel: &mut Kernel, plan: MapPlan, types: Option<MapTypes>) -> LoadedMap {
     let MapPlan { name, mut spec, unknown_kind, source, autocreate, initial } = plan;
     let place = format!("map {name}");
     let fd = if !autocreate {
@@ -395,18 +404,19 @@ fn create(kernel: &mut Kernel, plan: MapPlan) -> LoadedMap {
         if let Some(inner) = spec.inner.as_mut() {
             as_libbpf_adjusts(inner, kernel.cpus());
         }
-        create_filled(kernel, &spec, initial.as_deref(), &place)
+        create_filled(kernel, &mut spec, types, initial.as_deref(), &place)
     };
     LoadedMap { name, spec, source, fd }
 }
 
 fn create_filled(
     kernel: &mut Kernel,
-    spec: &MapSpec,
+    spec: &mut MapSpec,
+    types: Option<MapTypes>,
     initial: Option<&[u8]>,
     place: &str,
 ) -> Result<Fd, Error> {
-    let fd = kernel.map_create(spec).map_err(|error| {
+    let fd = create_typed(kernel, spec, types).map_err(|error| {
         let class = match error.class() {
             CreateClass::BadInput => Class::BadInput,
             CreateClass::NotEmulated => Class::NotEmulated,
@@ -436,6 +446,21 @@ fn create_filled(
             })?;
     }
     Ok(fd)
+}
+
+/// Creates a map; without types, if it cannot be with them, as libbpf does.
+fn create_typed(kernel: &mut Kernel, spec: &mut MapSpec, types: Option<MapTypes>) -> Result<Fd, CreateError> {
+    let typed = types.is_some();
+    match kernel.map_create_typed(spec, types) {
+        Err(error) if typed && error.class() == CreateClass::BadInput => {
+            let plain = MapSpec { special: Vec::new(), typed: false, ..spec.clone() };
+            // What is wrong with it is for the first attempt to say.
+            let fd = kernel.map_create(&plain).map_err(|_| error)?;
+            *spec = plain;
+            Ok(fd)
+        }
+        answer => answer,
+    }
 }
 
 /// The error of a call that the machine's limit on memory refused, if that is what happened.

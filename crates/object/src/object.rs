@@ -2,7 +2,7 @@
 
 use goblin::elf::section_header::{SHT_NOBITS, SHT_PROGBITS};
 use skep_abi::MapType;
-use skep_btf::{Btf, BtfExt};
+use skep_btf::{Btf, BtfExt, Linkage};
 
 use crate::btf_maps;
 use crate::budget::Budget;
@@ -80,6 +80,7 @@ impl Object {
             externs::place_kconfig(btf, kconfig, &parts.externs.list);
         }
         object.programs = parts.functions.programs;
+        object.hide_functions();
         object.maps = parts.maps;
         object.data = parts.data.list.into_iter().chain(kconfig).collect();
         object.externs = parts.externs.list;
@@ -115,6 +116,16 @@ impl Object {
             let (file, text) = (btf.str(it.file), btf.str(it.text));
             Some(SourceLine { slot: it.slot, file, text, line: it.line, column: it.column })
         })
+    }
+
+    /// Makes hidden subprograms static in BTF (`mark_btf_static`): the verifier takes global ones by their types alone.
+    fn hide_functions(&mut self) {
+        let Some(btf) = &mut self.btf else { return };
+        for program in self.programs.iter().filter(|it| it.hidden && it.is_subprogram) {
+            if let Some(id) = program.btf_func {
+                btf.set_linkage(id, Linkage::Static);
+            }
+        }
     }
 
     /// Reads `.BTF` and `.BTF.ext`. What is not needed to understand the maps may be wrong: libbpf goes on without.

@@ -3,38 +3,55 @@
 
 use std::collections::HashMap;
 
-use goblin::elf::sym::STT_OBJECT;
+use goblin::elf::sym::{STT_OBJECT, STV_HIDDEN, STV_INTERNAL};
 use skep_btf::{Btf, DataSec, Def, Linkage, TypeId};
 
 use crate::elf::{Elf, Section};
 use crate::error::Error;
 
-/// Fills in the sizes and places of every `DataSec` that belongs to a section and has none yet.
+/// Fills in the sizes and places of every `DataSec` that belongs to a section and has none yet, and makes hidden
+/// variables static.
 pub(crate) fn place_all(elf: &Elf<'_>, btf: &mut Btf) -> Result<(), Error> {
     let globals = globals(elf)?;
     let mut sections: HashMap<&str, &Section<'_>> = HashMap::new();
     for section in &elf.sections {
         sections.entry(section.name).or_insert(section);
     }
-    let place = |(id, ty): (TypeId, &skep_btf::Type)| {
+    let mut hidden = Vec::new();
+    let mut place = |(id, ty): (TypeId, &skep_btf::Type)| {
         let Def::DataSec(list) = &ty.def else { return None };
         let section = sections.get(btf.str(ty.name)).filter(|_| list.size == 0)?;
+        let is_hidden = |id: &TypeId| {
+            is_global(btf, *id)
+                && globals.get(&(section.index, btf.name(*id))).is_some_and(|symbol| symbol.hidden)
+        };
+        hidden.extend(list.vars.iter().map(|it| it.type_id).filter(is_hidden));
         Some((id, u32::try_from(section.size).ok()?, offsets(btf, list, section, &globals)))
     };
-    let placed: Vec<_> = btf.own_types().filter_map(place).collect();
+    let placed: Vec<_> = btf.own_types().filter_map(&mut place).collect();
     for (id, size, offsets) in placed {
         btf.place_datasec(id, size, &offsets);
+    }
+    for id in hidden {
+        btf.set_linkage(id, Linkage::Static);
     }
     Ok(())
 }
 
-/// The symbols of global variables: section and name to the place.
-type Globals<'a> = HashMap<(usize, &'a str), u64>;
+/// The symbols of global variables, by section and name.
+type Globals<'a> = HashMap<(usize, &'a str), Global>;
+
+/// The symbol of a global variable.
+struct Global {
+    place: u64,
+    hidden: bool,
+}
 
 fn globals<'a>(elf: &Elf<'a>) -> Result<Globals<'a>, Error> {
     let mut globals = HashMap::new();
     for symbol in elf.symbols.iter().filter(|it| it.is_global() && it.kind == STT_OBJECT) {
-        globals.insert((symbol.section, elf.symbol_name(symbol)?), symbol.value);
+        let hidden = matches!(symbol.visibility, STV_HIDDEN | STV_INTERNAL);
+        globals.insert((symbol.section, elf.symbol_name(symbol)?), Global { place: symbol.value, hidden });
     }
     Ok(globals)
 }
@@ -43,7 +60,7 @@ fn globals<'a>(elf: &Elf<'a>) -> Result<Globals<'a>, Error> {
 fn offsets(btf: &Btf, list: &DataSec, section: &Section<'_>, globals: &Globals<'_>) -> Vec<u32> {
     let offset = |it: &skep_btf::SecVar| {
         let global = is_global(btf, it.type_id).then(|| globals.get(&(section.index, btf.name(it.type_id))));
-        let place = global.flatten().and_then(|&place| u32::try_from(place).ok());
+        let place = global.flatten().and_then(|it| u32::try_from(it.place).ok());
         place.unwrap_or(it.offset)
     };
     list.vars.iter().map(offset).collect()

@@ -91,7 +91,7 @@ fn create(env: &mut Env<'_, '_>) -> Answer {
     let access = Access::of_flags(spec.flags);
     let map = Map::new(spec, &env.core.cx(env.memory())).map_err(|error| error.errno())?;
     let ring = map.ring().map(|it| it.pages());
-    let object = MapObject { map, access, fds: 1, owner: None, poll: false };
+    let object = MapObject { map, types: None, access, fds: 1, owner: None, poll: false };
     let id = env.core.objects.insert(Object::Map(Box::new(object)));
     if let Some(base) = ring {
         env.core.rings.insert(base, id);

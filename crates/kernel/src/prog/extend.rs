@@ -146,7 +146,7 @@ fn joined(target: &Prog, slot: usize, ext: &Program, ext_info: &ProgInfo) -> (Ve
     info.lines.extend(ext_info.lines.iter().cloned().map(|line| moved(line, base, |it| &mut it.slot)));
     let name: Arc<str> = Arc::from(ext_info.name.as_str());
     if ext_info.funcs.is_empty() {
-        info.funcs.push(FuncInfo { slot: base, name });
+        info.funcs.push(FuncInfo { slot: base, name, type_id: 0 });
     }
     info.funcs.extend(ext_info.funcs.iter().cloned().map(|func| moved(func, base, |it| &mut it.slot)));
     info.poisoned.extend(ext_info.poisoned.iter().cloned().map(|at| moved(at, base, |it| &mut it.0)));

@@ -36,6 +36,8 @@ pub struct FuncInfo {
     pub slot: usize,
     /// Its name.
     pub name: Arc<str>,
+    /// Its type (`Func`) in the program's types; 0: it is not known.
+    pub type_id: u32,
 }
 
 /// The last of some sorted things that begins at or before a slot.

@@ -1,6 +1,7 @@
 //! `BPF_PROG_LOAD`.
 
-use super::{MapView, Prog, ProgInfo, ProgLoad, ProgView, Verdict, check, resolve};
+use super::view::Front;
+use super::{Prog, ProgInfo, ProgLoad, Verdict, check, resolve};
 use crate::files::Fd;
 use crate::helpers;
 use crate::kernel::Kernel;
@@ -47,7 +48,8 @@ impl Kernel {
         let named = self.named_by_id(&load.insns)?;
         let core = &self.core;
         let resolved = resolve::resolve(load, &named, &core.files, &core.objects, &core.cx(&self.memory))?;
-        let verdict = self.verify(load, attach, &resolved)?;
+        let front = Front { load, attach_type: attach, attached: &attached, target, resolved: &resolved };
+        let verdict = self.verify(&front)?;
         self.core.objects.room().map_err(|errno| LoadError::rejected(errno, None, "too many objects"))?;
         let text_base = self.core.text.take(resolved.insns.len()).ok_or_else(|| {
             LoadError::rejected(Errno::ENOMEM, None, "no room for function pointers of more programs")
@@ -80,30 +82,11 @@ impl Kernel {
         })
     }
 
-    fn verify(
-        &self,
-        load: &ProgLoad,
-        attach: u32,
-        resolved: &resolve::Resolved,
-    ) -> Result<Verdict, LoadError> {
-        if !load.verify {
+    fn verify(&self, front: &Front<'_>) -> Result<Verdict, LoadError> {
+        if !front.load.verify {
             return Ok(Verdict::NotVerified);
         }
-        let view = |&(id, slot): &(_, usize)| {
-            self.core.objects.map(id).map(|it| MapView { slot, spec: it.map.spec() })
-        };
-        let maps: Vec<_> = resolved.maps.iter().filter_map(view).collect();
-        let view = ProgView {
-            name: &load.name,
-            prog_type: load.prog_type,
-            expected_attach_type: attach,
-            flags: load.flags,
-            gpl_compatible: check::is_gpl_compatible(&load.license),
-            insns: &load.insns,
-            maps: &maps,
-            lines: &load.lines,
-        };
-        match self.verifier.verify(&view) {
+        match front.show(&self.core, &self.memory, |view| self.verifier.verify(view)) {
             Verdict::Rejected(no) => {
                 let error = LoadError::rejected(no.errno, no.slot, no.message);
                 Err(LoadError { log: no.log, ..error })
@@ -153,6 +136,7 @@ fn info(
         typed_pointers: false,
         attach_name: None,
         attach_void: false,
+        btf: load.btf.take(),
         xdp_has_frags: load.flags & BPF_F_XDP_HAS_FRAGS != 0,
         sleepable: load.flags & BPF_F_SLEEPABLE != 0,
         warnings: warnings(core, insns, &load.poisoned),

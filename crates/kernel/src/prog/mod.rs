@@ -8,12 +8,14 @@ mod load;
 mod resolve;
 mod text;
 mod verify;
+mod view;
 
 pub use lines::{FuncInfo, LineInfo};
 pub(crate) use text::TextMap;
-pub use verify::{MapView, NotVerified, ProgView, Rejection, Verdict, Verify};
+pub use verify::{AttachView, MapView, ModuleView, NotVerified, ProgView, Rejection, Verdict, Verify};
 
 use skep_abi::ProgType;
+use skep_btf::Btf;
 use skep_isa::Insn;
 use skep_maps::ObjRef;
 use skep_vm::Program;
@@ -50,10 +52,12 @@ pub struct ProgLoad {
     pub attach_module: Option<String>,
     /// The program whose function it is (`attach_prog_fd`).
     pub attach_prog: Option<crate::files::Fd>,
-    /// That function's name: programs have no BTF of their own here, whose ids would say it.
+    /// That function's name, which `bpf(2)` is told by its id in that program's types.
     pub attach_func: Option<String>,
     /// Fds that wide loads name by index (`fd_array`).
     pub fd_array: Vec<i32>,
+    /// The program's own types (`prog_btf_fd`), which `funcs` has numbers of.
+    pub btf: Option<Arc<Btf>>,
     /// Which line of C each instruction was made from, by ascending slot; may be empty.
     pub lines: Vec<LineInfo>,
     /// Where functions begin, by ascending slot; may be empty.
@@ -80,6 +84,7 @@ impl ProgLoad {
             attach_prog: None,
             attach_func: None,
             fd_array: Vec::new(),
+            btf: None,
             lines: Vec::new(),
             funcs: Vec::new(),
             poisoned: Vec::new(),
@@ -109,6 +114,8 @@ pub struct ProgInfo {
     pub attach_name: Option<String>,
     /// What it is attached to returns nothing.
     pub attach_void: bool,
+    /// Its own types, which `funcs` has numbers of.
+    pub btf: Option<Arc<Btf>>,
     /// Which line of C each instruction was made from, by ascending slot.
     pub lines: Vec<LineInfo>,
     /// Where functions begin, by ascending slot.

@@ -22,6 +22,8 @@ pub(super) struct Resolved {
     pub(super) insns: Vec<Insn>,
     /// Each once, in the order of first use, with the slot of that.
     pub(super) maps: Vec<(ObjRef, usize)>,
+    /// The slots that name maps, ascending, and places in `maps`.
+    pub(super) uses: Vec<(usize, usize)>,
 }
 
 /// Resolves every wide load of a program.
@@ -32,7 +34,7 @@ pub(super) fn resolve(
     objects: &Objects,
     cx: &Cx<'_>,
 ) -> Result<Resolved, LoadError> {
-    let mut resolver = Resolver { load, named, files, objects, cx, maps: Vec::new() };
+    let mut resolver = Resolver { load, named, files, objects, cx, maps: Vec::new(), uses: Vec::new() };
     let mut insns = load.insns.clone();
     let mut slot = 0;
     while slot < insns.len() {
@@ -51,7 +53,7 @@ pub(super) fn resolve(
         }
         slot += 2;
     }
-    Ok(Resolved { insns, maps: resolver.maps })
+    Ok(Resolved { insns, maps: resolver.maps, uses: resolver.uses })
 }
 
 struct Resolver<'a> {
@@ -62,6 +64,7 @@ struct Resolver<'a> {
     objects: &'a Objects,
     cx: &'a Cx<'a>,
     maps: Vec<(ObjRef, usize)>,
+    uses: Vec<(usize, usize)>,
 }
 
 impl Resolver<'_> {
@@ -113,7 +116,8 @@ impl Resolver<'_> {
             Ok(_) => return refused(Errno::EINVAL, format!("fd {fd} is not pointing to valid bpf_map")),
             Err(errno) => return refused(errno, format!("fd {fd} is not pointing to valid bpf_map")),
         };
-        if self.maps.iter().any(|it| it.0 == id) {
+        if let Some(at) = self.maps.iter().position(|it| it.0 == id) {
+            self.uses.push((slot, at));
             return Ok(id);
         }
         if self.maps.len() >= MAX_MAPS {
@@ -123,6 +127,7 @@ impl Resolver<'_> {
         if let Some(text) = self.incompatible(id) {
             return refused(Errno::EINVAL, text.to_owned());
         }
+        self.uses.push((slot, self.maps.len()));
         self.maps.push((id, slot));
         Ok(id)
     }

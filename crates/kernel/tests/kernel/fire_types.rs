@@ -375,7 +375,10 @@ fn what_a_program_is_attached_to_is_checked() {
 fn an_ext_program_runs_in_place_of_a_function() {
     let mut kernel = machine();
     let funcs = |names: &[(usize, &str)]| {
-        names.iter().map(|(slot, name)| skep_kernel::FuncInfo { slot: *slot, name: (*name).into() }).collect()
+        names
+            .iter()
+            .map(|(slot, name)| skep_kernel::FuncInfo { slot: *slot, name: (*name).into(), type_id: 0 })
+            .collect()
     };
     // main returns twice what helper does.
     let mut load = ProgLoad::new(

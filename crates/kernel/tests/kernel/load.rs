@@ -4,11 +4,14 @@ use crate::support::{asm, kernel, value_map};
 use expect_test::{Expect, expect};
 use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_STRICT_ALIGNMENT};
 use skep_abi::{AttachType, Errno, MapType, ProgType};
+use skep_btf::{BtfBuilder, IntEncoding};
 use skep_isa::Insn;
 use skep_kernel::{
-    Class, Kernel, LineInfo, MapSpec, ProgLoad, ProgView, Rejection, Run, Verdict, Verify, emulated_helpers,
+    Class, Config, Kernel, LineInfo, MapSpec, ProgLoad, ProgView, Rejection, Run, TargetBtf, Verdict, Verify,
+    emulated_helpers,
 };
 use skep_maps::{SpecialField, SpecialKind};
+use std::sync::Arc;
 
 fn raw_tp(insns: Vec<Insn>) -> ProgLoad {
     ProgLoad::new("test", ProgType::RawTracepoint, insns)
@@ -314,6 +317,47 @@ fn helpers_that_there_are() {
     ] {
         assert!(names.contains(&name), "{name}");
     }
+}
+
+/// Says what it sees of a program's maps and modules in its log.
+struct Viewer;
+
+impl Verify for Viewer {
+    fn verify(&self, prog: &ProgView<'_>) -> Verdict {
+        let uses: Vec<_> = prog.map_uses.iter().map(|it| (it.0, prog.map_at(it.0).unwrap().id)).collect();
+        let ids: Vec<_> = prog.maps.iter().map(|it| (it.slot, it.id, it.constant.clone())).collect();
+        assert_eq!((prog.map_at(1).is_none(), prog.func_at(0).is_none()), (true, true));
+        let module = prog.kfunc_types(1).map(|it| it.end_id());
+        Verdict::Accepted { log: format!("{uses:?} {ids:?} {module:?} {:?}", prog.kfunc_types(2).is_none()) }
+    }
+}
+
+#[test]
+fn a_verifier_sees_maps_and_modules() {
+    let mut btf = BtfBuilder::new();
+    btf.int("int", 4, IntEncoding::Signed);
+    let base = Arc::new(btf.build().unwrap());
+    let mut module = BtfBuilder::on(Arc::clone(&base));
+    module.int("long", 8, IntEncoding::Signed);
+    let mut target = TargetBtf::new("test", base);
+    target.modules.push(("mod".into(), Arc::new(module.build().unwrap())));
+    let mut kernel = Kernel::new(Config { btf: Some(target), ..Config::default() }).unwrap();
+    kernel.set_verifier(Box::new(Viewer));
+    let flags = skep_abi::flags::BPF_F_RDONLY_PROG;
+    let constant = kernel.map_create(&MapSpec::new(MapType::Array, 4, 4, 1).with_flags(flags)).unwrap();
+    kernel.map_update_elem(constant, &[0; 4], &[1, 2, 3, 4], 0).unwrap();
+    kernel.map_freeze(constant).unwrap();
+    let plain = kernel.map_create(&MapSpec::new(MapType::Array, 4, 4, 1)).unwrap();
+    let module = kernel.module_fd("mod").unwrap();
+    assert_eq!(kernel.module_fd("other"), Err(Errno::ENOENT));
+    let wide = |fd: i32| [Insn::new(0x18, 1, 1, 0, fd), Insn::default()];
+    let code = [wide(plain.0), wide(constant.0), wide(plain.0)].concat();
+    let insns = [code, asm("r0 = 0\nexit")].concat();
+    let load = ProgLoad { fd_array: vec![plain.0, module.0], ..raw_tp(insns) };
+    let prog = kernel.prog_load(load).unwrap();
+    let Verdict::Accepted { log } = &kernel.prog_info(prog).unwrap().verdict else { panic!("not accepted") };
+    assert_eq!(log, "[(0, 1), (2, 0), (4, 1)] [(0, 1, None), (2, 0, Some([1, 2, 3, 4]))] Some(3) true");
+    kernel.close(module).unwrap();
 }
 
 struct NoLoops;

@@ -22,8 +22,8 @@ fn the_line_of_c() {
             line(3, 22, "}"),
         ],
         funcs: vec![
-            FuncInfo { slot: 0, name: "xdp_prog".into() },
-            FuncInfo { slot: 2, name: "parse".into() },
+            FuncInfo { slot: 0, name: "xdp_prog".into(), type_id: 0 },
+            FuncInfo { slot: 2, name: "parse".into(), type_id: 0 },
         ],
         ..ProgLoad::new(
             "xdp_prog",

@@ -1,0 +1,112 @@
+//! What a verifier is shown of a program that is being loaded.
+
+use super::attach::Attached;
+use super::resolve::Resolved;
+use super::{AttachView, MapView, ModuleView, ProgLoad, ProgView, check};
+use crate::files::Fd;
+use crate::object::Object;
+use crate::state::Core;
+use skep_abi::MapType;
+use skep_btf::TypeId;
+use skep_isa::{Imm64, Op, decode};
+use skep_maps::ObjRef;
+use skep_memory::Memory;
+
+/// What has been found out about a program before a verifier sees it.
+pub(super) struct Front<'a> {
+    pub(super) load: &'a ProgLoad,
+    /// The attach type, where an old program leaves it out.
+    pub(super) attach_type: u32,
+    pub(super) attached: &'a Attached,
+    /// The program whose function it is attached to, and where that starts.
+    pub(super) target: Option<(ObjRef, usize)>,
+    pub(super) resolved: &'a Resolved,
+}
+
+impl Front<'_> {
+    /// Shows a verifier's `look` the program.
+    pub(super) fn show<T>(&self, core: &Core, memory: &Memory, look: impl FnOnce(&ProgView<'_>) -> T) -> T {
+        let load = self.load;
+        let maps: Vec<_> = self.resolved.maps.iter().filter_map(|it| map(core, memory, it)).collect();
+        let modules = modules(core, load);
+        look(&ProgView {
+            name: &load.name,
+            prog_type: load.prog_type,
+            expected_attach_type: self.attach_type,
+            flags: load.flags,
+            gpl_compatible: check::is_gpl_compatible(&load.license),
+            insns: &load.insns,
+            maps: &maps,
+            map_uses: &self.resolved.uses,
+            lines: &load.lines,
+            funcs: &load.funcs,
+            btf: load.btf.as_ref(),
+            kernel: core.btf.as_ref(),
+            modules: &modules,
+            fd_array: &load.fd_array,
+            attach: self.attach(core),
+        })
+    }
+
+    fn attach<'a>(&'a self, core: &'a Core) -> AttachView<'a> {
+        let load = self.load;
+        let module = load.attach_module.as_deref();
+        let kernel = core.btf.as_ref();
+        let prog = self.target.and_then(|it| core.objects.prog(it.0)).map(|it| &*it.info);
+        let func =
+            prog.zip(self.target).and_then(|(prog, target)| prog.funcs.iter().find(|it| it.slot == target.1));
+        let btf = match (prog, module) {
+            (Some(prog), _) => prog.btf.as_ref(),
+            (None, None) => kernel.map(|it| &it.vmlinux),
+            (None, Some(name)) => {
+                kernel.and_then(|it| it.modules.iter().find(|it| &*it.0 == name)).map(|it| &it.1)
+            }
+        };
+        let id = func.map_or(load.attach_btf_id, |it| it.type_id);
+        let name = self.attached.name.as_deref().or_else(|| func.map(|it| &*it.name));
+        AttachView {
+            btf_id: TypeId(id),
+            btf: btf.filter(|_| id != 0 || func.is_some()),
+            module,
+            name,
+            prog,
+            func,
+        }
+    }
+}
+
+fn map<'a>(core: &'a Core, memory: &Memory, &(id, slot): &(ObjRef, usize)) -> Option<MapView<'a>> {
+    let object = core.objects.map(id)?;
+    let spec = object.map.spec();
+    let constant = (spec.kind == MapType::Array && spec.max_entries == 1 && object.map.is_constant())
+        .then(|| object.map.value_addr(&core.cx(memory), 0).ok())
+        .flatten()
+        .and_then(|addr| {
+            let mut bytes = vec![0; spec.value_size as usize];
+            memory.peek(addr, &mut bytes).ok().map(|()| bytes)
+        });
+    Some(MapView { slot, id: id.0, spec, types: object.types.as_ref(), constant })
+}
+
+/// The modules whose fds a program names: in `fd_array`, and in the second slots of wide loads.
+fn modules<'a>(core: &'a Core, load: &ProgLoad) -> Vec<ModuleView<'a>> {
+    let mut fds = load.fd_array.clone();
+    let mut slot = 0;
+    while let Ok(op) = decode(&load.insns, slot) {
+        if let Op::LoadImm64 { value: Imm64::BtfId { obj_fd, .. }, .. } = op
+            && obj_fd != 0
+        {
+            fds.push(obj_fd);
+        }
+        slot += op.slots();
+    }
+    fds.sort_unstable();
+    fds.dedup();
+    fds.into_iter().filter_map(|fd| module(core, fd)).collect()
+}
+
+fn module(core: &Core, fd: i32) -> Option<ModuleView<'_>> {
+    let Object::Btf(index) = core.objects.get(core.files.get(Fd(fd)).ok()?)? else { return None };
+    let (name, btf) = core.btf.as_ref()?.modules.get(*index)?;
+    Some(ModuleView { fd, name, btf })
+}
