@@ -1,0 +1,4 @@
+//! The BPF verifier: the kernel's verdict, its log, and facts for engines.
+
+pub mod scalar;
+pub mod tnum;

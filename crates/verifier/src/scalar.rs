@@ -1,0 +1,26 @@
+//! What is known of a number.
+
+use crate::tnum::Tnum;
+
+/// The values that a register may hold: an intersection of a tnum and four ranges, each bound inclusive.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Scalar {
+    /// Known bits.
+    pub var_off: Tnum,
+    /// Least value as a signed 64-bit number.
+    pub smin: i64,
+    /// Greatest value as a signed 64-bit number.
+    pub smax: i64,
+    /// Least value as an unsigned 64-bit number.
+    pub umin: u64,
+    /// Greatest value as an unsigned 64-bit number.
+    pub umax: u64,
+    /// Least value of the low half as a signed number.
+    pub s32_min: i32,
+    /// Greatest value of the low half as a signed number.
+    pub s32_max: i32,
+    /// Least value of the low half as an unsigned number.
+    pub u32_min: u32,
+    /// Greatest value of the low half as an unsigned number.
+    pub u32_max: u32,
+}
