@@ -24,3 +24,33 @@ pub struct Scalar {
     /// Greatest value of the low half as an unsigned number.
     pub u32_max: u32,
 }
+
+impl Scalar {
+    /// Any number.
+    pub const UNKNOWN: Scalar = Scalar {
+        var_off: Tnum { value: 0, mask: u64::MAX },
+        smin: i64::MIN,
+        smax: i64::MAX,
+        umin: 0,
+        umax: u64::MAX,
+        s32_min: i32::MIN,
+        s32_max: i32::MAX,
+        u32_min: 0,
+        u32_max: u32::MAX,
+    };
+
+    /// This number.
+    pub const fn constant(value: u64) -> Scalar {
+        Scalar {
+            var_off: Tnum { value, mask: 0 },
+            smin: value as i64,
+            smax: value as i64,
+            umin: value,
+            umax: value,
+            s32_min: value as i32,
+            s32_max: value as i32,
+            u32_min: value as u32,
+            u32_max: value as u32,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! One instruction after another.
+
+mod alu;
+mod branch;
+mod regs;
+mod static_;

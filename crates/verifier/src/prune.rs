@@ -1,0 +1,5 @@
+//! Which paths need not be followed.
+
+/// What pruning keeps.
+#[derive(Debug, Default)]
+pub struct Pruning {}
