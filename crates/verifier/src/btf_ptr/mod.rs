@@ -4,8 +4,7 @@ use skep_btf::TypeId;
 
 use crate::access::Access;
 use crate::ctx::CtxAccess;
-use crate::record::{FieldNr, RecordNr};
-use crate::state::reg::{BtfNr, MapNr};
+use crate::record::FieldNr;
 use crate::stop::{Check, refuse};
 use crate::verifier::Verifier;
 
@@ -52,18 +51,6 @@ impl Verifier<'_> {
     pub(crate) fn btf_ctx_access(&mut self, off: i32, size: u32, access: Access) -> Check<CtxAccess> {
         let _ = (off, size, access);
         refuse!(self, EOPNOTSUPP, "not written yet\n")
-    }
-
-    /// The special fields of a map's value.
-    pub(crate) fn map_record(&mut self, map: MapNr) -> Option<RecordNr> {
-        let _ = map;
-        None
-    }
-
-    /// The special fields of a struct of the program's BTF (`btf_find_struct_meta`).
-    pub(crate) fn struct_record(&mut self, btf: BtfNr, id: TypeId) -> Option<RecordNr> {
-        let _ = (btf, id);
-        None
     }
 
     /// Finds what the program attaches to, and whether it may (`check_attach_btf_id`).
