@@ -1,8 +1,11 @@
 //! The log: the kernel's, byte for byte.
 
+mod names;
 mod print;
 
 use std::fmt::{self, Write};
+
+pub use self::names::type_name;
 
 /// Level 1: the path that failed.
 pub const LEVEL1: u32 = 1;
