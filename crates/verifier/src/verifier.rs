@@ -74,6 +74,8 @@ pub struct Verifier<'a> {
     pub subprogs: Vec<Subprog>,
     /// The maps that the program uses, and templates of inner maps.
     pub maps: Vec<MapInfo>,
+    /// What inner maps of maps are like: both by their place in `maps`.
+    pub inner_maps: Vec<(MapNr, MapNr)>,
     /// BTFs: the kernel's, the program's (an empty one without), modules' and maps'.
     pub btfs: Vec<Arc<Btf>>,
     /// Names of those BTFs (`vmlinux`, a module's, empty for programs').

@@ -65,8 +65,7 @@ impl Records {
         }
         // A BTF with an error here is one that the kernel did not load: it has no structs to speak of.
         let metas = struct_metas(btf, nr, kernel).unwrap_or_default();
-        let structs: HashMap<_, _> =
-            metas.into_iter().map(|(id, record)| (id, self.add(record))).collect();
+        let structs: HashMap<_, _> = metas.into_iter().map(|(id, record)| (id, self.add(record))).collect();
         let records: Vec<_> = structs.values().copied().collect();
         self.link(&records, &structs);
         self.of_structs.insert(nr, structs);

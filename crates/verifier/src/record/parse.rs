@@ -75,12 +75,7 @@ fn field(btf: &Btf, nr: BtfNr, it: Found<'_>, kernel: Option<&Btf>) -> Result<Sp
 }
 
 /// A struct of the kernel of this name, or the program's own (`btf_parse_kptr`).
-fn kptr_target(
-    btf: &Btf,
-    nr: BtfNr,
-    it: Found<'_>,
-    kernel: Option<&Btf>,
-) -> Result<(BtfNr, TypeId), Errno> {
+fn kptr_target(btf: &Btf, nr: BtfNr, it: Found<'_>, kernel: Option<&Btf>) -> Result<(BtfNr, TypeId), Errno> {
     let ty = btf.type_by_id(it.target).ok_or(Errno::EINVAL)?;
     let name = btf.str(ty.name);
     match kernel.and_then(|kernel| kernel.find(ty.kind(), name)) {

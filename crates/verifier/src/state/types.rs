@@ -77,6 +77,20 @@ bitflags! {
         const RCU = 1 << 8;
         /// Not owned: a node that a list or tree owns (`NON_OWN_REF`).
         const NON_OWN_REF = 1 << 9;
+        /// A slice of a dynptr of local memory (`DYNPTR_TYPE_LOCAL`).
+        const DYNPTR_LOCAL = 1 << 10;
+        /// A slice of a dynptr of a ring buffer record (`DYNPTR_TYPE_RINGBUF`).
+        const DYNPTR_RINGBUF = 1 << 11;
+        /// A slice of a dynptr of an skb (`DYNPTR_TYPE_SKB`).
+        const DYNPTR_SKB = 1 << 12;
+        /// A slice of a dynptr of an XDP frame (`DYNPTR_TYPE_XDP`).
+        const DYNPTR_XDP = 1 << 13;
+        /// A slice of a dynptr of an skb's metadata (`DYNPTR_TYPE_SKB_META`).
+        const DYNPTR_SKB_META = 1 << 14;
+        /// A slice of a dynptr of a file (`DYNPTR_TYPE_FILE`).
+        const DYNPTR_FILE = 1 << 15;
+        /// All of those: they are not printed.
+        const DYNPTR = 0b11_1111 << 10;
     }
 }
 
