@@ -1,6 +1,6 @@
 //! The log: the kernel's, byte for byte.
 
-mod names;
+pub(crate) mod names;
 mod print;
 
 use std::fmt::{self, Write};

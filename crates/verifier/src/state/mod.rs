@@ -1,6 +1,7 @@
 //! What is known at one instruction on one path (`struct bpf_verifier_state`).
 
 pub mod frame;
+pub(crate) mod linked;
 pub mod reg;
 pub mod stack;
 pub mod types;
@@ -37,9 +38,10 @@ pub struct Ref {
 }
 
 /// What a lock lies in: tells locks apart together with the register's id (`ptr` of `struct bpf_reference_state`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(missing_docs, reason = "self-evident")]
 pub enum LockPtr {
+    #[default]
     None,
     Map(reg::MapNr),
     Btf(reg::BtfNr),
@@ -51,7 +53,7 @@ pub struct Hist {
     /// The instruction.
     pub idx: u32,
     /// The one before it.
-    pub prev_idx: u32,
+    pub prev_idx: i32,
     /// What it did to the stack.
     pub stack: Option<StackAccess>,
     /// `dst` was a pointer to the stack (`INSN_F_DST_REG_STACK`).
@@ -72,7 +74,7 @@ pub struct StackAccess {
 }
 
 /// What is known at one instruction on one path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     /// Calls in progress, the current one last.
     pub frames: Vec<Frame>,
@@ -104,8 +106,8 @@ pub struct State {
     pub cleaned: bool,
     /// First and last instruction since the state that was kept last.
     pub first_insn_idx: usize,
-    /// See `first_insn_idx`.
-    pub last_insn_idx: usize,
+    /// See `first_insn_idx`; -1 at the beginning.
+    pub last_insn_idx: i64,
     /// How it came from the state that was kept last.
     pub hist: Vec<Hist>,
     /// States kept on the way here.
