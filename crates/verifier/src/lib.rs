@@ -1,0 +1,33 @@
+//! The BPF verifier: the kernel's verdict, its log, and facts for engines.
+#![allow(dead_code, unused_macros, unused_imports, missing_docs, clippy::all)] // while it is being built
+
+mod access;
+#[allow(dead_code)]
+mod aux;
+mod btf_ptr;
+mod call;
+mod cfg;
+mod check;
+mod code;
+mod ctx;
+mod explored;
+mod facts;
+mod input;
+mod kfunc;
+mod liveness;
+mod log;
+mod mem;
+mod program;
+mod prune;
+mod record;
+pub mod scalar;
+mod state;
+mod stop;
+mod subprog;
+pub mod tnum;
+mod verifier;
+
+pub use facts::Facts;
+pub use input::{Attach, Caps, Env, Func, Line, MapInfo, Options, Program, Target};
+pub use program::{Outcome, verify};
+pub use verifier::{Stats, Verifier};

@@ -1,0 +1,61 @@
+//! The log: the kernel's, byte for byte.
+
+pub(crate) mod names;
+mod print;
+
+use std::fmt::{self, Write};
+
+pub use self::names::type_name;
+
+/// Level 1: the path that failed.
+pub const LEVEL1: u32 = 1;
+/// Level 2: every path.
+pub const LEVEL2: u32 = 2;
+/// Statistics alone.
+pub const STATS: u32 = 4;
+
+/// A text that grows, and is cut back where a path turns out well.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// `log_level`.
+    pub level: u32,
+    text: String,
+}
+
+impl Log {
+    /// An empty log.
+    pub fn new(level: u32) -> Log {
+        Log { level, text: String::new() }
+    }
+
+    /// Whether instructions and states are to be written (level 1 or 2).
+    pub fn wants_path(&self) -> bool {
+        self.level & (LEVEL1 | LEVEL2) != 0
+    }
+
+    /// Whether all of them are (level 2).
+    pub fn wants_all(&self) -> bool {
+        self.level & LEVEL2 != 0
+    }
+
+    /// Adds text.
+    pub fn write(&mut self, args: fmt::Arguments<'_>) {
+        // A `String` never fails to grow short of running out of memory.
+        let _ = self.text.write_fmt(args);
+    }
+
+    /// How long it is, in bytes (`end_pos`).
+    pub fn pos(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Cuts it back to a length that [`Log::pos`] gave (`bpf_vlog_reset`).
+    pub fn reset(&mut self, pos: usize) {
+        self.text.truncate(pos);
+    }
+
+    /// All of it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
