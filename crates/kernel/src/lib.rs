@@ -108,7 +108,7 @@ pub use outside::OutsideKind;
 pub use perf::{PerfEventAttr, PerfRing};
 pub use prog::{
     AttachView, FuncInfo, LineInfo, MapView, ModuleView, NotVerified, ProgInfo, ProgLoad, ProgView,
-    Rejection, Verdict, Verify,
+    Rejection, Verdict, Verifier, Verify,
 };
 pub use raw::{RawRan, RawRun};
 pub use report::{Class, Error, LoadError, Report, RunError};

@@ -7,11 +7,13 @@ mod lines;
 mod load;
 mod resolve;
 mod text;
+mod verifier;
 mod verify;
 mod view;
 
 pub use lines::{FuncInfo, LineInfo};
 pub(crate) use text::TextMap;
+pub use verifier::Verifier;
 pub use verify::{AttachView, MapView, ModuleView, NotVerified, ProgView, Rejection, Verdict, Verify};
 
 use skep_abi::ProgType;

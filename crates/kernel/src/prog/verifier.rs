@@ -1,0 +1,188 @@
+//! The verifier of `BPF_PROG_LOAD`: [`skep_verifier`], and what it asks of the kernel.
+
+use super::{MapView, ProgView, Rejection, Verdict, Verify};
+use crate::types::MapTypes;
+use skep_abi::flags::BPF_F_RDONLY_PROG;
+use skep_abi::{AttachType, Errno, KernelVersion, MapType, ProgType};
+use skep_btf::{Btf, TypeId};
+use skep_maps::MapSpec;
+use skep_verifier::{Attach, Env, Func, Line, MapInfo, Options, Outcome, Program, Target};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Verifies programs as Linux does.
+#[derive(Clone, Copy, Debug)]
+pub struct Verifier {
+    /// How.
+    pub options: Options,
+    /// As which kernel.
+    pub kernel: KernelVersion,
+}
+
+impl Default for Verifier {
+    fn default() -> Verifier {
+        Verifier { options: Options::default(), kernel: KernelVersion::new(6, 18) }
+    }
+}
+
+impl Verify for Verifier {
+    fn verify(&self, prog: &ProgView<'_>) -> Verdict {
+        let outcome = self.outcome(prog);
+        match outcome.errno {
+            None => Verdict::Accepted { log: outcome.log },
+            Some(errno) => Verdict::Rejected(Rejection {
+                errno,
+                slot: outcome.insn_idx,
+                message: outcome.message,
+                log: outcome.log,
+            }),
+        }
+    }
+}
+
+impl Verifier {
+    /// All that the verifier says of a program.
+    pub fn outcome(&self, prog: &ProgView<'_>) -> Outcome {
+        let funcs = funcs(prog.funcs);
+        let lines: Vec<Line<'_>> = prog
+            .lines
+            .iter()
+            .map(|it| Line {
+                slot: it.slot as u32,
+                file: &it.file,
+                text: &it.text,
+                line: it.line,
+                column: it.column,
+            })
+            .collect();
+        let target_funcs = prog.attach.prog.map(|it| self::funcs(&it.funcs)).unwrap_or_default();
+        let target = prog.attach.prog.map(|it| Target {
+            name: &it.name,
+            prog_type: it.prog_type,
+            attach_type: AttachType::from_u32(it.expected_attach_type),
+            funcs: &target_funcs,
+            sleepable: it.sleepable,
+            changes_pkt_data: &[],
+            might_sleep: &[],
+        });
+        let struct_ops = prog.prog_type == ProgType::StructOps;
+        let program = Program {
+            name: prog.name,
+            prog_type: prog.prog_type,
+            attach_type: AttachType::from_u32(prog.expected_attach_type).filter(|_| !struct_ops),
+            flags: prog.flags,
+            gpl: prog.gpl_compatible,
+            insns: prog.insns,
+            btf: prog.btf,
+            funcs: &funcs,
+            lines: &lines,
+            attach: prog.attach.btf.map(|btf| Attach {
+                btf,
+                id: prog.attach.btf_id,
+                prog: target,
+                member: prog.expected_attach_type,
+            }),
+        };
+        skep_verifier::verify(&program, &Known::new(prog, self.kernel), self.options)
+    }
+}
+
+fn funcs(funcs: &[super::FuncInfo]) -> Vec<Func> {
+    funcs.iter().map(|it| Func { slot: it.slot as u32, type_id: TypeId(it.type_id) }).collect()
+}
+
+/// What a program can name.
+struct Known<'a> {
+    prog: &'a ProgView<'a>,
+    kernel: KernelVersion,
+    /// Places in the program's maps, by fd.
+    maps: HashMap<i32, usize>,
+    /// The same, by index in `fd_array`.
+    indexed: HashMap<i32, usize>,
+}
+
+impl<'a> Known<'a> {
+    fn new(prog: &'a ProgView<'a>, kernel: KernelVersion) -> Known<'a> {
+        let (mut maps, mut indexed) = (HashMap::new(), HashMap::new());
+        for &(slot, place) in prog.map_uses {
+            let Some(insn) = prog.insns.get(slot) else { continue };
+            let by = if insn.src >= 5 { &mut indexed } else { &mut maps };
+            by.insert(insn.imm, place);
+        }
+        Known { prog, kernel, maps, indexed }
+    }
+
+    fn map(&self, place: Option<&usize>) -> Result<MapInfo, Errno> {
+        place.and_then(|it| self.prog.maps.get(*it)).map(info).ok_or(Errno::EBADF)
+    }
+}
+
+fn info(map: &MapView<'_>) -> MapInfo {
+    map_info(map.spec, map.types, u64::from(map.id) + 1, map.constant.is_some())
+}
+
+fn map_info(spec: &MapSpec, types: Option<&MapTypes>, handle: u64, frozen: bool) -> MapInfo {
+    let inner_types = types.and_then(|it| it.inner.as_deref());
+    let arena = match spec.kind {
+        MapType::Arena => (spec.map_extra.max(1 << 44), u64::from(spec.max_entries) << 12),
+        _ => (0, 0),
+    };
+    MapInfo {
+        kind: spec.kind,
+        key_size: spec.key_size,
+        value_size: spec.value_size,
+        max_entries: spec.max_entries,
+        flags: spec.flags,
+        name: spec.name.clone(),
+        frozen: frozen && spec.flags & BPF_F_RDONLY_PROG != 0,
+        btf: types.map(|it| it.btf.clone()),
+        key_type: TypeId(types.map_or(0, |it| it.key)),
+        value_type: TypeId(types.map_or(0, |it| it.value)),
+        inner: spec.inner.as_deref().map(|it| Box::new(map_info(it, inner_types, 0, false))),
+        handle,
+        arena,
+    }
+}
+
+impl Env for Known<'_> {
+    fn version(&self) -> KernelVersion {
+        self.kernel
+    }
+
+    fn kernel_btf(&self) -> Option<Arc<Btf>> {
+        self.prog.kernel.map(|it| it.vmlinux.clone())
+    }
+
+    fn module_btf(&self, fd: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
+        let module = self.prog.modules.iter().find(|it| it.fd == fd).ok_or(Errno::EBADF)?;
+        Ok((Arc::from(module.name), module.btf.clone()))
+    }
+
+    fn module_btf_at(&self, index: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> {
+        if self.prog.fd_array.is_empty() {
+            return Err(Errno::EPROTO);
+        }
+        let at = usize::try_from(index).map_err(|_| Errno::EINVAL)?;
+        self.module_btf(*self.prog.fd_array.get(at).ok_or(Errno::EFAULT)?)
+    }
+
+    fn map_by_fd(&self, fd: i32) -> Result<MapInfo, Errno> {
+        self.map(self.maps.get(&fd))
+    }
+
+    fn map_by_index(&self, index: i32) -> Result<MapInfo, Errno> {
+        if self.prog.fd_array.is_empty() {
+            return Err(Errno::EPROTO);
+        }
+        self.map(self.indexed.get(&index))
+    }
+
+    fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64> {
+        let found = self.prog.maps.iter().find(|it| u64::from(it.id) + 1 == map.handle)?;
+        let from = off as usize;
+        let bytes = found.constant.as_ref()?.get(from..from.checked_add(size as usize)?)?;
+        let mut value = [0; 8];
+        value.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(u64::from_le_bytes(value))
+    }
+}
