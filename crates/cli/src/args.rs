@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Asm(AsmArgs),
     /// Speak the bpf_conformance plugin protocol: program in hex on stdin, r0 in hex on stdout
     Conformance(ConformanceArgs),
-    /// Verify programs as the kernel would (not built yet)
+    /// Verify programs as the kernel would, each alone
     Verify(VerifyArgs),
 }
 
@@ -163,7 +163,35 @@ pub(crate) struct ConformanceArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
-    /// Objects, and whatever options the verifier will take
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<String>,
+    /// Objects that clang made (.bpf.o)
+    #[arg(required = true)]
+    pub(crate) objects: Vec<PathBuf>,
+    /// Only this program
+    #[arg(long, value_name = "NAME")]
+    pub(crate) prog: Option<String>,
+    /// Flags of BPF_PROG_LOAD beside those of the section's name (BPF_F_STRICT_ALIGNMENT is 1)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) prog_flags: u32,
+    /// The types of the kernel: a file (BTF, vmlinux, vmlinuz, or a BTFHub archive), `host`, or `bundled`
+    #[arg(long, value_name = "FILE|host|bundled", default_value = "bundled")]
+    pub(crate) btf: String,
+    /// Which kernel: 5.4, 5.10, 5.15, 6.1, 6.6, 6.12, 6.18, or all of them [default: 6.18]
+    #[arg(long, value_name = "V|all")]
+    pub(crate) kernel: Option<String>,
+    /// Verify as for a user without any capability
+    #[arg(long, conflicts_with = "caps")]
+    pub(crate) unpriv: bool,
+    /// The capabilities of who loads the programs [default: bpf,perfmon,net_admin]
+    #[arg(long, value_name = "LIST", value_parser = crate::input::caps)]
+    pub(crate) caps: Option<CapList>,
+    /// Print the log: 1 the path that failed, 2 every path, plus 4 statistics
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u32).range(0..=7))]
+    pub(crate) log: Option<u32>,
+    /// Print one JSON document on stdout and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
 }
+
+/// Capabilities, as `--caps` has them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CapList(pub(crate) skep::kernel::Caps);

@@ -19,9 +19,7 @@ fn main() -> ExitCode {
         Command::Disasm(args) => cmd::disasm::main(&args),
         Command::Asm(args) => cmd::asm::main(&args),
         Command::Conformance(args) => cmd::conformance::main(&args),
-        Command::Verify(_) => Err(exit::Failure::usage(
-            "there is no verifier yet: `skep run` runs programs unverified, with every access checked",
-        )),
+        Command::Verify(args) => cmd::verify::main(&args),
     };
     exit::code(result)
 }

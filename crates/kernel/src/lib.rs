@@ -114,6 +114,7 @@ pub use raw::{RawRan, RawRun};
 pub use report::{Class, Error, LoadError, Report, RunError};
 pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
+pub use skep_verifier::{Caps, Options as VerifyOptions, Outcome as VerifyOutcome};
 pub use stacks::{CallStack, MappedFile};
 pub use trace::TraceLine;
 pub use types::{MapTypes, TargetBtf};

@@ -29,6 +29,7 @@ mod request;
 mod run;
 mod session;
 mod timing;
+mod verify;
 
 pub use argument::argument;
 pub use capture::{Capture, CaptureError, Captured};
@@ -45,3 +46,4 @@ pub use raw::{RawReport, RawRequest, run_raw};
 pub use report::{ElementReport, EventReport, FaultReport, LostReport, MapReport, PacketRun, RunReport};
 pub use request::{Global, Input, RunRequest};
 pub use run::run_object;
+pub use verify::{KERNELS, ProgramVerdict, VerifyRequest, verify};

@@ -134,6 +134,8 @@ pub struct Caps {
 impl Caps {
     /// Those that tools run with: `CAP_BPF`, `CAP_PERFMON`, `CAP_NET_ADMIN`.
     pub const DEFAULT: Caps = Caps { bpf: true, perfmon: true, net_admin: true, sys_admin: false };
+    /// All, as root has them.
+    pub const ALL: Caps = Caps { bpf: true, perfmon: true, net_admin: true, sys_admin: true };
     /// None.
     pub const NONE: Caps = Caps { bpf: false, perfmon: false, net_admin: false, sys_admin: false };
 }

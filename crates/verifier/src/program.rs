@@ -34,6 +34,20 @@ pub struct Outcome {
     pub facts: Facts,
 }
 
+impl Outcome {
+    /// Refused before the verifier looked at it.
+    pub fn refused(errno: Errno) -> Outcome {
+        Outcome {
+            errno: Some(errno),
+            insn_idx: None,
+            message: String::new(),
+            log: String::new(),
+            stats: Stats::default(),
+            facts: Facts::default(),
+        }
+    }
+}
+
 /// Verifies a program.
 ///
 /// The verdict is that of Linux 6.18 (other kernels: see [`Env::version`]). Time and memory are bounded by

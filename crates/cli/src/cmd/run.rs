@@ -1,12 +1,11 @@
 //! `skep run`: a program, once or over a capture.
 
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Write};
+use std::io::{self, BufReader, Write};
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use crate::args::{Engine, EngineArgs, RunArgs};
+use crate::cmd::progress::progress;
 use crate::exit::{Done, Failure};
 use crate::{input, show};
 use skep_runner::{Capture, FaultReport, Input, RawRequest, RunReport, RunRequest};
@@ -98,19 +97,10 @@ fn run_capture(object: &[u8], request: &RunRequest, path: &Path) -> Result<skep:
         return Err(named(&"it is a directory"));
     }
     let capture = Capture::new(BufReader::new(file)).map_err(|error| named(&error))?;
-    let bar = progress();
+    let bar = progress("{spinner} {pos} packets, {per_sec}");
     let report = skep_runner::run_capture(object, request, capture, &mut |number| bar.set_position(number));
     bar.finish_and_clear();
     Ok(report)
-}
-
-/// A count of packets, on a terminal only.
-fn progress() -> ProgressBar {
-    let target =
-        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{spinner} {pos} packets, {per_sec}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::with_draw_target(None, target).with_style(style)
 }
 
 fn request(args: &RunArgs) -> Result<RunRequest, Failure> {

@@ -3,6 +3,7 @@
 pub(crate) mod inspection;
 pub(crate) mod run;
 pub(crate) mod source;
+pub(crate) mod verify;
 
 use std::io::{self, BufWriter, Write};
 

@@ -6,7 +6,7 @@ use skep_abi::flags::BPF_F_RDONLY_PROG;
 use skep_abi::{AttachType, Errno, KernelVersion, MapType, ProgType};
 use skep_btf::{Btf, TypeId};
 use skep_maps::MapSpec;
-use skep_verifier::{Attach, Env, Func, Line, MapInfo, Options, Outcome, Program, Target};
+use skep_verifier::{Attach, Caps, Env, Func, Line, MapInfo, Options, Outcome, Program, Target};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -43,6 +43,9 @@ impl Verify for Verifier {
 impl Verifier {
     /// All that the verifier says of a program.
     pub fn outcome(&self, prog: &ProgView<'_>) -> Outcome {
+        if let Err(errno) = may_load(prog, self.options.caps) {
+            return Outcome::refused(errno);
+        }
         let funcs = funcs(prog.funcs);
         let lines: Vec<Line<'_>> = prog
             .lines
@@ -89,6 +92,35 @@ impl Verifier {
 
 fn funcs(funcs: &[super::FuncInfo]) -> Vec<Func> {
     funcs.iter().map(|it| Func { slot: it.slot as u32, type_id: TypeId(it.type_id) }).collect()
+}
+
+/// Who may load a program at all (`bpf_prog_load`, `kernel/bpf/syscall.c`).
+fn may_load(prog: &ProgView<'_>, caps: Caps) -> Result<(), Errno> {
+    use ProgType::*;
+    let most = if caps.bpf { 1_000_000 } else { 4096 };
+    if prog.insns.is_empty() || prog.insns.len() > most {
+        return Err(Errno::E2BIG);
+    }
+    let for_all = matches!(prog.prog_type, SocketFilter | CgroupSkb);
+    let for_tracing = matches!(
+        prog.prog_type,
+        Kprobe
+            | Tracepoint
+            | PerfEvent
+            | RawTracepoint
+            | RawTracepointWritable
+            | Tracing
+            | Lsm
+            | StructOps
+            | Ext
+    );
+    let for_net = !for_all
+        && !matches!(prog.prog_type, SkReuseport | Syscall)
+        && (!for_tracing || prog.prog_type == Ext);
+    if !for_all && !caps.bpf || for_net && !caps.net_admin || for_tracing && !caps.perfmon {
+        return Err(Errno::EPERM);
+    }
+    Ok(())
 }
 
 /// What a program can name.

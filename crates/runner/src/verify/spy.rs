@@ -1,0 +1,49 @@
+//! A verifier that keeps what it said.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use skep::kernel::{ProgView, Rejection, Verdict, Verifier, Verify, VerifyOutcome};
+
+/// What was said of a program.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) insns: usize,
+    pub(super) outcome: VerifyOutcome,
+    pub(super) line: Option<String>,
+}
+
+/// A verifier that keeps what it said last.
+#[derive(Clone, Debug)]
+pub(super) struct Spy {
+    verifier: Verifier,
+    last: Arc<Mutex<Option<Seen>>>,
+}
+
+impl Spy {
+    pub(super) fn new(verifier: Verifier) -> Spy {
+        Spy { verifier, last: Arc::default() }
+    }
+
+    pub(super) fn take(&self) -> Option<Seen> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Verify for Spy {
+    fn verify(&self, prog: &ProgView<'_>) -> Verdict {
+        let outcome = self.verifier.outcome(prog);
+        let verdict = match outcome.errno {
+            None => Verdict::Accepted { log: String::new() },
+            Some(errno) => Verdict::Rejected(Rejection {
+                errno,
+                slot: outcome.insn_idx,
+                message: outcome.message.clone(),
+                log: String::new(),
+            }),
+        };
+        let line = outcome.insn_idx.and_then(|slot| prog.line_at(slot)).map(ToString::to_string);
+        let seen = Seen { insns: prog.insns.len(), outcome, line };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        verdict
+    }
+}
