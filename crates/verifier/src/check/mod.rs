@@ -9,6 +9,8 @@ mod pending;
 mod regs;
 mod static_;
 
+pub(crate) use self::static_::{is_helper_call, is_kfunc_call, is_pseudo_call, is_pseudo_func, jump_offset};
+
 use skep_abi::Errno;
 use skep_abi::helpers::func;
 use skep_isa::Insn;

@@ -45,13 +45,4 @@ impl Verifier<'_> {
     pub(crate) fn check_btf_info_early(&mut self) -> Check {
         Ok(())
     }
-
-    /// Owner static: `compute_scc`, `compute_live_registers` (postorder is made by `check_cfg`), in that order, after
-    /// `check_attach_btf_id`.
-    pub(crate) fn compute_loops_and_liveness(&mut self) -> Check {
-        Ok(())
-    }
-
-    /// Owner static: `print_verification_stats`.
-    pub(crate) fn print_stats(&mut self) {}
 }
