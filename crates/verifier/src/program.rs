@@ -97,6 +97,7 @@ impl<'a> Verifier<'a> {
             exception_callback: None,
             seen_exception: false,
             seen_direct_write: false,
+            reach: Default::default(),
             strict_alignment: has(flags::BPF_F_STRICT_ALIGNMENT) && !has(flags::BPF_F_ANY_ALIGNMENT),
             test_state_freq: caps.bpf && has(flags::BPF_F_TEST_STATE_FREQ),
             test_reg_invariants: caps.bpf && has(flags::BPF_F_TEST_REG_INVARIANTS),

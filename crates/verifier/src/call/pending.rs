@@ -13,23 +13,6 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Whether packet bytes may be accessed (`may_access_direct_pkt_data`); `pkt_access`: of a helper's prototype.
-    pub(crate) fn may_access_direct_pkt_data(&mut self, pkt_access: Option<bool>, write: bool) -> bool {
-        let _ = (pkt_access, write);
-        true
-    }
-
-    pub(crate) fn check_ptr_alignment(
-        &mut self,
-        regno: usize,
-        off: i32,
-        size: u32,
-        strict_once: bool,
-    ) -> Check {
-        let _ = (regno, off, size, strict_once);
-        Ok(())
-    }
-
     /// `btf_struct_ids_match`
     pub(crate) fn btf_struct_ids_match(
         &mut self,

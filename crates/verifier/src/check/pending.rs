@@ -2,7 +2,6 @@
 
 use skep_isa::Insn;
 
-use crate::state::frame::RetvalRange;
 use crate::stop::Check;
 use crate::verifier::Verifier;
 
@@ -16,11 +15,6 @@ impl Verifier<'_> {
     pub(crate) fn check_struct_ops_return(&mut self, regno: usize) -> Check<Option<()>> {
         let _ = regno;
         Ok(None)
-    }
-
-    /// What the LSM hook may return (`bpf_lsm_get_retval_range`).
-    pub(crate) fn lsm_retval_range(&self) -> Option<RetvalRange> {
-        None
     }
 
     /// Whether it calls `bpf_throw`.
