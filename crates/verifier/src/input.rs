@@ -202,4 +202,11 @@ pub trait Env {
         let _ = name;
         true
     }
+
+    /// Whether a function of the kernel may be made to fail (`ALLOW_ERROR_INJECTION`): programs that change what it
+    /// returns, or that sleep, may attach to it.
+    fn may_inject_errors(&self, function: &str) -> bool {
+        let _ = function;
+        false
+    }
 }

@@ -7,6 +7,7 @@ use skep_btf::Btf;
 use skep_isa::Insn;
 
 use crate::aux::Aux;
+use crate::btf_ptr::attached::Attached;
 use crate::cfg::Cfg;
 use crate::explored::Explored;
 use crate::input::{Env, MapInfo, Options, Program};
@@ -97,6 +98,8 @@ pub struct Verifier<'a> {
     pub btf_names: Vec<Arc<str>>,
     /// Special fields of structs and map values.
     pub records: Records,
+    /// What the program attaches to; nothing before `check_attach_btf_id`.
+    pub attached: Attached,
     /// Order of instructions, and components of the graph.
     pub cfg: Cfg,
     /// Which stack slots are read later.
