@@ -77,6 +77,7 @@ impl<'a> Verifier<'a> {
             btf_names: vec![Arc::from("vmlinux"), Arc::from("")],
             inner_maps: Default::default(),
             records: Default::default(),
+            attached: Default::default(),
             cfg: Default::default(),
             liveness: Default::default(),
             log: Log::new(options.log_level),

@@ -12,6 +12,7 @@ mod kptr;
 mod ksym;
 mod null_args;
 mod proto;
+mod returns;
 mod struct_ops;
 mod target;
 mod trust;

@@ -2,21 +2,9 @@
 
 use skep_isa::Insn;
 
-use crate::stop::Check;
 use crate::verifier::Verifier;
 
 impl Verifier<'_> {
-    /// Whether the function that the program attaches to returns nothing.
-    pub(crate) fn attach_returns_void(&self) -> bool {
-        false
-    }
-
-    /// What an operation of a struct may return; `None`: what is not decided by its type alone.
-    pub(crate) fn check_struct_ops_return(&mut self, regno: usize) -> Check<Option<()>> {
-        let _ = regno;
-        Ok(None)
-    }
-
     /// Whether it calls `bpf_throw`.
     pub(crate) fn is_throw(&self, insn: Insn) -> bool {
         let _ = insn;
@@ -33,10 +21,5 @@ impl Verifier<'_> {
     pub(crate) fn is_sync_callback_kfunc(&self, insn: Insn) -> bool {
         let _ = insn;
         false
-    }
-
-    /// Owner btf: `check_btf_info_early`.
-    pub(crate) fn check_btf_info_early(&mut self) -> Check {
-        Ok(())
     }
 }
