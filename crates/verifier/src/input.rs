@@ -197,6 +197,11 @@ pub trait Env {
     /// or not to be had.
     fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64>;
 
+    /// How many CPUs the kernel may have (`nr_cpu_ids`).
+    fn cpus(&self) -> u32 {
+        2
+    }
+
     /// Whether the kernel has this variable or function in its symbol table.
     fn has_symbol(&self, name: &str) -> bool {
         let _ = name;
