@@ -1,6 +1,6 @@
 //! The graph of the instructions.
 
-mod calls;
+pub(crate) mod calls;
 mod components;
 mod depth;
 mod fastcall;

@@ -200,7 +200,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    fn map_of(&mut self, meta: &CallMeta, what: &str) -> Check<MapNr> {
+    fn map_of_call(&mut self, meta: &CallMeta, what: &str) -> Check<MapNr> {
         match meta.map {
             Some((map, _)) => Ok(map),
             None => refuse!(self, EFAULT, "verifier bug: invalid map_ptr to access map->{what}\n"),
@@ -208,7 +208,7 @@ impl Verifier<'_> {
     }
 
     fn check_key_arg(&mut self, regno: usize, reg: &Reg, meta: &mut CallMeta) -> Check {
-        let map = self.map_of(meta, "key")?;
+        let map = self.map_of_call(meta, "key")?;
         let (kind, size) = (self.map(map).kind, self.map(map).key_size);
         self.check_helper_mem_access(regno, size as i32, Access::Read, false, None)?;
         if has_all_elements(kind) {
@@ -242,7 +242,7 @@ impl Verifier<'_> {
         if flags.nullable && reg.is_null() {
             return Ok(());
         }
-        let map = self.map_of(meta, "value")?;
+        let map = self.map_of_call(meta, "value")?;
         let size = self.map(map).value_size as i32;
         meta.raw_mode = flags.uninit;
         self.check_helper_mem_access(regno, size, access_of(flags), false, Some(meta))

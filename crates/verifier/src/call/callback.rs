@@ -6,10 +6,10 @@ use skep_btf::Kind;
 use super::dynptr::dynptr_reg;
 use super::func::entered_frame;
 use crate::record::FieldKind;
+use crate::state::State;
 use crate::state::frame::{Frame, RetvalRange};
 use crate::state::reg::{BtfNr, DynptrKind, Extra, MapNr, Reg};
 use crate::state::types::{Base, Flags, RegType};
-use crate::state::{LockPtr, State};
 use crate::stop::{Check, Stop, refuse};
 use crate::verifier::{Pending, Verifier};
 
@@ -89,8 +89,12 @@ impl Verifier<'_> {
         let mut callee = entered_frame(-1, 0, subprog as u32);
         callee.async_entry_cnt = self.frame().async_entry_cnt + 1;
         let callee = self.callback_frame(callee, insn_idx, from)?;
-        let mut state = State::first(callee);
-        state.in_sleepable = from != Callback::Timer;
+        let state = State {
+            frames: vec![callee],
+            branches: 1,
+            in_sleepable: from != Callback::Timer,
+            ..State::default()
+        };
         let log_pos = self.log.pos();
         let start = self.subprogs[subprog].start;
         self.pending.push(Pending { state, insn_idx: start, prev_insn_idx: insn_idx, log_pos });
@@ -170,34 +174,6 @@ impl Verifier<'_> {
         call.src == 2
             && call.off == 0
             && self.btf(BtfNr::KERNEL).name(call.imm as u32) == "bpf_rbtree_add_impl"
-    }
-}
-
-impl State {
-    /// The state at the start of a function that nobody calls.
-    pub(crate) fn first(frame: Frame) -> State {
-        State {
-            frames: vec![frame],
-            parent: None,
-            branches: 1,
-            insn_idx: 0,
-            refs: Vec::new(),
-            active_locks: 0,
-            active_preempt_locks: 0,
-            active_rcu_locks: 0,
-            active_irq_id: 0,
-            active_lock_id: 0,
-            active_lock_ptr: LockPtr::None,
-            speculative: false,
-            in_sleepable: false,
-            cleaned: false,
-            first_insn_idx: 0,
-            last_insn_idx: 0,
-            hist: Vec::new(),
-            dfs_depth: 0,
-            callback_unroll_depth: 0,
-            may_goto_depth: 0,
-        }
     }
 }
 

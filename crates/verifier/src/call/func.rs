@@ -4,8 +4,9 @@ use skep_abi::Errno;
 
 use super::iter::widen_imprecise_scalars;
 use crate::access::RegUse;
+use crate::check::exit::retval_range_within;
 use crate::scalar::Scalar;
-use crate::state::frame::{Frame, MAX_FRAMES, RetvalRange};
+use crate::state::frame::{Frame, MAX_FRAMES};
 use crate::state::reg::Reg;
 use crate::state::types::{Base, RegType};
 use crate::stop::{Check, Stop, refuse, verbose};
@@ -53,7 +54,7 @@ impl Verifier<'_> {
             self.check_global_call(subprog, args)?;
             return Ok(insn_idx + 1);
         }
-        self.enter_function(insn_idx, subprog)
+        self.enter_static_function(insn_idx, subprog)
     }
 
     fn check_global_call(&mut self, subprog: usize, args: Check) -> Check {
@@ -95,7 +96,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    fn enter_function(&mut self, insn_idx: usize, subprog: usize) -> Check<usize> {
+    fn enter_static_function(&mut self, insn_idx: usize, subprog: usize) -> Check<usize> {
         self.check_call_depth(self.cur.frames.len())?;
         let frameno = self.cur.frames.len() as u32;
         let mut callee = entered_frame(insn_idx as i32, frameno, subprog as u32);
@@ -124,7 +125,6 @@ impl Verifier<'_> {
 
     /// The current function returns to its caller (`prepare_func_exit`); gives the next instruction.
     pub(crate) fn prepare_func_exit(&mut self) -> Check<usize> {
-        self.update_live_stack();
         let r0 = *self.reg(0);
         if r0.ty.is(Base::PtrToStack) {
             return refuse!(self, EINVAL, "cannot return stack pointer to the caller\n");
@@ -162,7 +162,7 @@ impl Verifier<'_> {
         }
         self.mark_chain_precision(0)?;
         let (range, callsite) = (self.frame().callback_ret, self.frame().callsite);
-        if i64::from(range.min) > r0.scalar.smin || r0.scalar.smax > i64::from(range.max) {
+        if !retval_range_within(range, &r0, false) {
             self.verbose_invalid_scalar(&r0, range, "At callback return", "R0");
             return Err(Stop::new(Errno::EINVAL));
         }
@@ -175,21 +175,5 @@ impl Verifier<'_> {
             );
         }
         Ok(())
-    }
-
-    /// Says that a returned number is not within its range (`verbose_invalid_scalar`).
-    pub(crate) fn verbose_invalid_scalar(&mut self, reg: &Reg, range: RetvalRange, ctx: &str, name: &str) {
-        verbose!(self, "{ctx} the register {name} has");
-        let Scalar { smin, smax, .. } = reg.scalar;
-        if smin > i64::MIN {
-            verbose!(self, " smin={smin}");
-        }
-        if smax < i64::MAX {
-            verbose!(self, " smax={smax}");
-        }
-        if smin == i64::MIN && smax == i64::MAX {
-            verbose!(self, " unknown scalar value");
-        }
-        verbose!(self, " should have been in [{}, {}]\n", range.min, range.max);
     }
 }

@@ -5,10 +5,11 @@ use skep_abi::{AttachType, Errno, ProgType};
 use skep_btf::Def;
 
 use super::callback::Callback;
-use super::known::{casts, changes_pkt_data, func_name, gets_storage};
+use super::known::{casts, func_name, gets_storage};
 use crate::access::Access;
 use crate::aux::LoopInline;
 use crate::call::meta::CallMeta;
+use crate::cfg::calls::changes_pkt_data;
 use crate::log::type_name;
 use crate::state::reg::DynptrKind;
 use crate::state::types::{Base, Flags};
@@ -32,23 +33,16 @@ struct Effects {
 }
 
 impl Verifier<'_> {
-    /// The attach type; of an extension, that of what it extends.
-    pub(crate) fn attach_type(&self) -> Option<AttachType> {
-        match (self.prog.prog_type, self.prog.attach) {
-            (ProgType::Ext, Some(attach)) => attach.prog.and_then(|it| it.attach_type),
-            _ => self.prog.attach_type,
-        }
-    }
-
     /// The prototype of a helper as this program sees it (`get_helper_proto`); `None`: it may not call it.
-    pub(crate) fn helper_proto(&self, id: u32) -> Option<Proto> {
-        let it = helper(id)?;
-        let (prog, attach) = (self.prog_type, self.attach_type());
+    pub(crate) fn helper_proto(&self, id: i32) -> Option<Proto> {
+        let it = helper(u32::try_from(id).ok()?)?;
+        let (prog, attach) = (self.prog_type, self.expected_attach_type());
         let need = it.allowed(prog, attach, self.env.version()).or_else(|| self.struct_ops_need(it))?;
+        let caps = self.options.caps;
         let is_allowed = match need {
             Need::Nothing => true,
-            Need::Bpf => self.bpf_capable,
-            Need::Perfmon => self.options.caps.perfmon || self.options.caps.sys_admin,
+            Need::Bpf => caps.bpf || caps.sys_admin,
+            Need::Perfmon => caps.perfmon || caps.sys_admin,
         };
         is_allowed.then(|| it.proto_for(prog, attach))
     }
@@ -112,7 +106,7 @@ impl Verifier<'_> {
     /// Whether the program may call it, here.
     fn check_may_call(&mut self, id: u32) -> Check<Proto> {
         let name = || func_name(id);
-        let Some(proto) = self.helper_proto(id) else {
+        let Some(proto) = self.helper_proto(id as i32) else {
             return refuse!(self, EINVAL, "program of this type cannot use helper {}#{id}\n", name());
         };
         if !self.prog.gpl && proto.gpl_only {
@@ -341,7 +335,8 @@ impl Verifier<'_> {
 
     /// What a hook that returns nothing returns cannot be set.
     fn check_set_retval(&mut self) -> Check {
-        let is_lsm = self.prog_type == ProgType::Lsm && self.attach_type() == Some(AttachType::LsmCgroup);
+        let is_lsm =
+            self.prog_type == ProgType::Lsm && self.expected_attach_type() == Some(AttachType::LsmCgroup);
         if is_lsm && self.prog.attach.is_some_and(|it| returns_nothing(&it)) {
             return refuse!(
                 self,
@@ -404,7 +399,7 @@ impl Verifier<'_> {
             return refuse!(self, ENOTSUPP, "func {name}#{id} not supported for program type {number}\n");
         }
         use AttachType::{ModifyReturn, TraceFentry, TraceFexit};
-        if !matches!(self.attach_type(), Some(TraceFentry | TraceFexit | ModifyReturn)) {
+        if !matches!(self.expected_attach_type(), Some(TraceFentry | TraceFexit | ModifyReturn)) {
             return refuse!(
                 self,
                 ENOTSUPP,

@@ -53,36 +53,6 @@ pub(crate) const fn calls_back(id: u32) -> bool {
     matches!(id, func::for_each_map_elem | func::find_vma | helpers::func::r#loop | func::user_ringbuf_drain)
 }
 
-/// It may move packet data (`bpf_helper_changes_pkt_data`).
-pub(crate) const fn changes_pkt_data(id: u32) -> bool {
-    matches!(
-        id,
-        func::clone_redirect
-            | func::l3_csum_replace
-            | func::l4_csum_replace
-            | func::lwt_push_encap
-            | func::lwt_seg6_action
-            | func::lwt_seg6_adjust_srh
-            | func::lwt_seg6_store_bytes
-            | func::msg_pop_data
-            | func::msg_pull_data
-            | func::msg_push_data
-            | func::skb_adjust_room
-            | func::skb_change_head
-            | func::skb_change_proto
-            | func::skb_change_tail
-            | func::skb_pull_data
-            | func::skb_store_bytes
-            | func::skb_vlan_pop
-            | func::skb_vlan_push
-            | func::store_hdr_opt
-            | func::xdp_adjust_head
-            | func::xdp_adjust_meta
-            | func::xdp_adjust_tail
-            | func::tail_call
-    )
-}
-
 /// Maps whose lookup cannot fail for a key that is known (`can_elide_value_nullness`).
 pub(super) const fn has_all_elements(kind: MapType) -> bool {
     matches!(kind, MapType::Array | MapType::PercpuArray)

@@ -101,7 +101,7 @@ impl Verifier<'_> {
             return false;
         }
         let may = match self.prog_type {
-            ProgType::Tracing => self.attach_type() == Some(AttachType::TraceIter),
+            ProgType::Tracing => self.expected_attach_type() == Some(AttachType::TraceIter),
             ProgType::SockOps => id == map_delete_elem,
             ProgType::SocketFilter
             | ProgType::SchedCls

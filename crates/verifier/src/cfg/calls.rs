@@ -30,26 +30,6 @@ pub(crate) struct CallSummary {
 }
 
 impl Verifier<'_> {
-    /// The prototype of a helper, if the program may call it (`get_helper_proto`).
-    pub(crate) fn helper_proto(&self, id: i32) -> Option<Proto> {
-        let helper = helper(u32::try_from(id).ok()?)?;
-        let attach = self.effective_attach_type();
-        let allowed = match helper.allowed(self.prog_type, attach, self.env.version())? {
-            Need::Nothing => true,
-            Need::Bpf => self.options.caps.bpf || self.options.caps.sys_admin,
-            Need::Perfmon => self.options.caps.perfmon || self.options.caps.sys_admin,
-        };
-        allowed.then(|| helper.proto_for(self.prog_type, attach))
-    }
-
-    /// Where the program is attached; of an extension, where what it extends is.
-    pub(crate) fn effective_attach_type(&self) -> Option<AttachType> {
-        match self.prog.attach.and_then(|it| it.prog) {
-            Some(target) if self.prog.prog_type == skep_abi::ProgType::Ext => target.attach_type,
-            _ => self.prog.attach_type,
-        }
-    }
-
     /// What a call does to the graph.
     pub(crate) fn call_summary(&self, insn_idx: usize) -> CallSummary {
         let insn = self.insns[insn_idx];

@@ -53,7 +53,7 @@ impl Verifier<'_> {
     fn wants_private_stack(&self) -> bool {
         match self.prog_type {
             ProgType::Kprobe | ProgType::Tracepoint | ProgType::PerfEvent | ProgType::RawTracepoint => true,
-            ProgType::Tracing => self.effective_attach_type() != Some(AttachType::TraceIter),
+            ProgType::Tracing => self.expected_attach_type() != Some(AttachType::TraceIter),
             _ => false,
         }
     }

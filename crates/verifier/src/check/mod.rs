@@ -2,7 +2,7 @@
 
 mod alu;
 mod branch;
-mod exit;
+pub(crate) mod exit;
 mod load_imm;
 mod paths;
 mod pending;
