@@ -5,7 +5,7 @@ mod args;
 pub(crate) mod attached;
 mod ctx;
 mod ctx_type;
-mod hooks;
+pub(crate) mod hooks;
 mod info;
 mod iters;
 mod kptr;

@@ -8,6 +8,7 @@ use super::callback::Callback;
 use super::known::{casts, func_name, gets_storage};
 use crate::access::Access;
 use crate::aux::LoopInline;
+use crate::btf_ptr::hooks;
 use crate::call::meta::CallMeta;
 use crate::cfg::calls::changes_pkt_data;
 use crate::log::type_name;
@@ -141,7 +142,7 @@ impl Verifier<'_> {
     /// Helpers that are safe in some functions only (`allowed` of their prototypes).
     fn is_allowed_in_probe(&self, id: u32) -> bool {
         let target = || self.prog.attach.map_or("", |it| it.btf.name(it.id));
-        let is_sleepable_hook = || self.is_sleepable_hook(target());
+        let is_sleepable_hook = || hooks::is_sleepable_hook(target());
         match id {
             func::ima_inode_hash | func::ima_file_hash => is_sleepable_hook(),
             func::d_path if self.prog.prog_type == ProgType::Lsm => is_sleepable_hook(),
