@@ -127,7 +127,15 @@ fn rights_as_recorded_on_linux_6_18() {
             };
             let parts = match field.kind {
                 _ if access.is_empty() => "",
-                FieldKind::Number if field.width > 1 => "hn",
+                FieldKind::Number
+                | FieldKind::Wide
+                | FieldKind::Port
+                | FieldKind::PaddedPort
+                | FieldKind::Bytes
+                    if field.width > 1 =>
+                {
+                    "hn"
+                }
                 FieldKind::Head => "h",
                 _ => "",
             };

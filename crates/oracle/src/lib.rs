@@ -26,6 +26,7 @@ pub mod llvm;
 pub mod maps;
 pub mod meaning;
 pub mod numbers;
+pub mod ranges;
 pub mod raw;
 pub mod strictness;
 pub mod sys;

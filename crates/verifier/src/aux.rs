@@ -25,6 +25,15 @@ pub enum VarType {
     Mem(RegType, u32),
 }
 
+/// Whether a call of `bpf_loop` becomes a loop (`struct bpf_loop_inline_state`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LoopInline {
+    /// On all paths so far its flags are 0 and its callback is this one.
+    pub fits: bool,
+    /// The callback's number.
+    pub callback: u32,
+}
+
 /// What is kept of one instruction.
 #[derive(Clone, Debug, Default)]
 pub struct Aux {
@@ -62,6 +71,8 @@ pub struct Aux {
     pub is_iter_next: bool,
     /// A per-CPU object of the program is handed over.
     pub percpu_alloc: bool,
+    /// A call of `bpf_loop` that was seen.
+    pub loop_inline: Option<LoopInline>,
     /// How pointer arithmetic is masked (`alu_state`, `alu_limit`).
     pub alu_state: u8,
     /// See `alu_state`.

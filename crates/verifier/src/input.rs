@@ -189,13 +189,31 @@ pub trait Env {
     /// As [`Env::map_by_fd`]; `EPROTO` without an `fd_array`.
     fn map_by_index(&self, index: i32) -> Result<MapInfo, Errno>;
 
+    /// The file descriptor at an index of `fd_array`, for messages; `None`: not to be had.
+    fn fd_at(&self, index: i32) -> Option<i32> {
+        let _ = index;
+        None
+    }
+
     /// Bytes of the value of an array of one element, for maps that nobody can write any more; `None`: out of bounds
     /// or not to be had.
     fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64>;
+
+    /// How many CPUs the kernel may have (`nr_cpu_ids`).
+    fn cpus(&self) -> u32 {
+        2
+    }
 
     /// Whether the kernel has this variable or function in its symbol table.
     fn has_symbol(&self, name: &str) -> bool {
         let _ = name;
         true
+    }
+
+    /// Whether a function of the kernel may be made to fail (`ALLOW_ERROR_INJECTION`): programs that change what it
+    /// returns, or that sleep, may attach to it.
+    fn may_inject_errors(&self, function: &str) -> bool {
+        let _ = function;
+        false
     }
 }

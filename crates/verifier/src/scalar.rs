@@ -14,8 +14,8 @@ mod sync;
 
 use crate::tnum::Tnum;
 
-pub use alu::{alu, computable};
-pub use branch::{branch_taken, flipped, refine};
+pub use alu::{alu, computable, end, fork};
+pub use branch::{branch_taken, flipped, refine, refine_same};
 
 /// The values that a register may hold: an intersection of a tnum and four ranges, each bound inclusive.
 ///

@@ -1,6 +1,6 @@
 //! Tristate numbers: which bits of a value are known, and what they are.
 //!
-//! The operations give what kernel/bpf/tnum.c of Linux 6.18 gives, bit for bit: the verifier's log shows them.
+//! The operations give what kernel/bpf/tnum.c of Linux 6.18.44 gives, bit for bit: the verifier's log shows them.
 
 use std::fmt;
 
@@ -196,6 +196,28 @@ impl Tnum {
     /// The smallest tnum with the members of both.
     pub const fn union(self, other: Tnum) -> Tnum {
         Tnum::new(self.value & other.value, (self.value ^ other.value) | self.mask | other.mask)
+    }
+
+    /// The least member above `number`; the greatest one if there is none above it.
+    pub const fn step(self, number: u64) -> u64 {
+        if number < self.umin() {
+            return self.umin();
+        }
+        if number >= self.umax() {
+            return self.umax();
+        }
+        // The member that has the unknown bits of `number`; they differ first in a known bit, if at all.
+        let near = self.value | number & self.mask;
+        let apart = match (near ^ number).leading_zeros() {
+            64 => 0,
+            zeros => u64::MAX >> zeros,
+        };
+        if near > number {
+            near & !(self.mask & apart)
+        } else {
+            // One more in the unknown bits above that bit.
+            (near | !self.mask | apart).wrapping_add(1) & self.mask | self.value
+        }
     }
 
     /// Whether some number is in both.

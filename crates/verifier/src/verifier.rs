@@ -7,6 +7,7 @@ use skep_btf::Btf;
 use skep_isa::Insn;
 
 use crate::aux::Aux;
+use crate::btf_ptr::attached::Attached;
 use crate::cfg::Cfg;
 use crate::explored::Explored;
 use crate::input::{Env, MapInfo, Options, Program};
@@ -55,6 +56,21 @@ pub struct Stats {
     pub explored_states: u32,
 }
 
+/// How far a program reaches into memory: one past the last byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reach {
+    /// Into its context (`max_ctx_offset`).
+    pub ctx: u32,
+    /// Into the packet: the last byte itself (`max_pkt_offset`).
+    pub packet: u32,
+    /// Into the buffer of a tracepoint (`max_tp_access`).
+    pub tp_buffer: u32,
+    /// Into a buffer to read from (`max_rdonly_access`).
+    pub rdonly_buf: u32,
+    /// Into another buffer (`max_rdwr_access`).
+    pub rdwr_buf: u32,
+}
+
 /// The verifier while it looks at one program.
 #[expect(clippy::struct_excessive_bools, reason = "each is one switch of the kernel's")]
 pub struct Verifier<'a> {
@@ -82,6 +98,8 @@ pub struct Verifier<'a> {
     pub btf_names: Vec<Arc<str>>,
     /// Special fields of structs and map values.
     pub records: Records,
+    /// What the program attaches to; nothing before `check_attach_btf_id`.
+    pub attached: Attached,
     /// Order of instructions, and components of the graph.
     pub cfg: Cfg,
     /// Which stack slots are read later.
@@ -122,6 +140,8 @@ pub struct Verifier<'a> {
     pub seen_exception: bool,
     /// A store through a packet pointer was seen.
     pub seen_direct_write: bool,
+    /// How far it reaches into what is checked at run time.
+    pub reach: Reach,
     /// Alignment is checked as on machines that need it.
     pub strict_alignment: bool,
     /// Every access is checked as often as can be (`BPF_F_TEST_STATE_FREQ`).

@@ -44,6 +44,30 @@ impl Context {
     }
 }
 
+/// Fields of `struct bpf_sock` that cannot be read of a socket that is perhaps not a full one (`sock_common`).
+pub static SOCK_COMMON_HIDDEN: &[Field] =
+    &[bpf_sock::r#type, bpf_sock::protocol, bpf_sock::mark, bpf_sock::priority];
+
+/// A context of which the kernel knows nothing but the size: any aligned access between two offsets is allowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlainContext {
+    /// The program type.
+    pub prog: ProgType,
+    /// The first offset where an access may begin.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+    /// Whether it may be written, too.
+    pub writable: bool,
+}
+
+/// The contexts without fields: a tracepoint's record behind its first eight bytes (`tp_prog_is_valid_access`), and what
+/// a syscall program is given (`syscall_prog_is_valid_access`).
+pub static PLAIN_CONTEXTS: &[PlainContext] = &[
+    PlainContext { prog: ProgType::Tracepoint, start: 8, end: 8192, writable: false },
+    PlainContext { prog: ProgType::Syscall, start: 0, end: 0xffff, writable: true },
+];
+
 /// The context of programs of this type, when the table has a fixed layout for it.
 ///
 /// Tracepoints (their record is described by the tracepoint's format), struct_ops and ext programs (the function's

@@ -59,6 +59,17 @@ pub enum FieldKind {
     Head,
     /// A number that a program may only read an element at a time.
     Whole,
+    /// A number; a program may read any aligned part of it that has at least two bytes.
+    Halves,
+    /// Numbers; a program may read and write any aligned bytes, also across elements.
+    Bytes,
+    /// Numbers; as [`FieldKind::Number`], and two elements may be read or written together where they are aligned to
+    /// eight bytes.
+    Wide,
+    /// Two bytes with two of padding behind them; a program may read all four together.
+    Port,
+    /// As [`FieldKind::Port`]; a program may read the padding alone, too.
+    PaddedPort,
     /// Start of the packet.
     PacketStart,
     /// Start of the metadata in front of the packet.
@@ -80,7 +91,19 @@ pub enum FieldKind {
 impl FieldKind {
     /// Whether the field holds an address.
     pub const fn is_pointer(self) -> bool {
-        !matches!(self, FieldKind::Number | FieldKind::Head | FieldKind::Whole)
+        use FieldKind::{BtfId, FlowKeys, PacketEnd, PacketMeta, PacketStart};
+        use FieldKind::{SockCommonOrNull, Socket, SocketOrNull};
+        matches!(
+            self,
+            PacketStart
+                | PacketMeta
+                | PacketEnd
+                | Socket
+                | SocketOrNull
+                | SockCommonOrNull
+                | FlowKeys
+                | BtfId(_)
+        )
     }
 }
 

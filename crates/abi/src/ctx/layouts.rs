@@ -21,7 +21,7 @@ layouts! {
         ingress_ifindex: 36, 4, Number;
         ifindex: 40, 4, Number;
         tc_index: 44, 4, Number;
-        cb: 48, 4 * 5, Number;
+        cb: 48, 4 * 5, Bytes;
         hash: 68, 4, Number;
         tc_classid: 72, 4, Number;
         data: 76, 4, PacketStart;
@@ -67,24 +67,59 @@ layouts! {
         src_ip4: 24, 4, Number;
         src_ip6: 28, 4 * 4, Number;
         src_port: 44, 4, Head;
-        dst_port: 48, 2, Number;
+        dst_port: 48, 2, Port;
         dst_ip4: 52, 4, Number;
         dst_ip6: 56, 4 * 4, Number;
         state: 72, 4, Head;
         rx_queue_mapping: 76, 4, Head;
     }
 
+    /// What `bpf_tcp_sock` and `bpf_skc_to_tcp_sock` lead to.
+    mod bpf_tcp_sock "bpf_tcp_sock" 112 {
+        snd_cwnd: 0, 4, Whole;
+        srtt_us: 4, 4, Whole;
+        rtt_min: 8, 4, Whole;
+        snd_ssthresh: 12, 4, Whole;
+        rcv_nxt: 16, 4, Whole;
+        snd_nxt: 20, 4, Whole;
+        snd_una: 24, 4, Whole;
+        mss_cache: 28, 4, Whole;
+        ecn_flags: 32, 4, Whole;
+        rate_delivered: 36, 4, Whole;
+        rate_interval_us: 40, 4, Whole;
+        packets_out: 44, 4, Whole;
+        retrans_out: 48, 4, Whole;
+        total_retrans: 52, 4, Whole;
+        segs_in: 56, 4, Whole;
+        data_segs_in: 60, 4, Whole;
+        segs_out: 64, 4, Whole;
+        data_segs_out: 68, 4, Whole;
+        lost_out: 72, 4, Whole;
+        sacked_out: 76, 4, Whole;
+        bytes_received: 80, 8, Whole;
+        bytes_acked: 88, 8, Whole;
+        dsack_dups: 96, 4, Whole;
+        delivered: 100, 4, Whole;
+        delivered_ce: 104, 4, Whole;
+        icsk_retransmits: 108, 4, Whole;
+    }
+
+    /// What a lookup in a map of AF_XDP sockets gives.
+    mod bpf_xdp_sock "bpf_xdp_sock" 4 {
+        queue_id: 0, 4, Whole;
+    }
+
     /// What programs on addresses of system calls see. Addresses and ports are in network byte order.
     mod bpf_sock_addr "bpf_sock_addr" 72 {
         user_family: 0, 4, Whole;
         user_ip4: 4, 4, Number;
-        user_ip6: 8, 4 * 4, Number;
+        user_ip6: 8, 4 * 4, Wide;
         user_port: 24, 4, Number;
         family: 28, 4, Whole;
         r#type: 32, 4, Whole;
         protocol: 36, 4, Whole;
         msg_src_ip4: 40, 4, Number;
-        msg_src_ip6: 44, 4 * 4, Number;
+        msg_src_ip6: 44, 4 * 4, Wide;
         sk: 64, 8, Socket;
     }
 
@@ -156,7 +191,7 @@ layouts! {
         data: 0, 8, PacketStart;
         data_end: 8, 8, PacketEnd;
         len: 16, 4, Number;
-        eth_protocol: 20, 4, Whole;
+        eth_protocol: 20, 4, Halves;
         ip_protocol: 24, 4, Number;
         bind_inany: 28, 4, Number;
         hash: 32, 4, Whole;
@@ -172,7 +207,7 @@ layouts! {
         protocol: 12, 4, Number;
         remote_ip4: 16, 4, Number;
         remote_ip6: 20, 4 * 4, Number;
-        remote_port: 36, 2, Number;
+        remote_port: 36, 2, PaddedPort;
         local_ip4: 40, 4, Number;
         local_ip6: 44, 4 * 4, Number;
         local_port: 60, 4, Number;
@@ -252,7 +287,7 @@ layouts! {
 
     /// The raw arguments of a tracepoint, a traced function or a hook (`MAX_BPF_FUNC_ARGS` of them at most).
     mod bpf_raw_tracepoint_args "bpf_raw_tracepoint_args" 96 {
-        args: 0, 8 * 12, Whole;
+        args: 0, 8 * 12, Number;
     }
 
     /// What netfilter programs see.

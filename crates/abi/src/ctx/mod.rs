@@ -16,6 +16,6 @@ mod access;
 pub(crate) mod layout;
 mod layouts;
 
-pub use access::{Access, CONTEXTS, Context, context};
+pub use access::{Access, CONTEXTS, Context, PLAIN_CONTEXTS, PlainContext, SOCK_COMMON_HIDDEN, context};
 pub use layout::{Field, FieldKind, Layout};
 pub use layouts::*;

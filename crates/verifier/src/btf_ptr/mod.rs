@@ -1,78 +1,84 @@
 //! Kernel objects by their BTF type.
 
-use skep_btf::TypeId;
+mod access;
+mod args;
+pub(crate) mod attached;
+mod ctx;
+mod ctx_type;
+pub(crate) mod hooks;
+mod info;
+mod iters;
+mod kptr;
+mod ksym;
+mod null_args;
+mod proto;
+mod returns;
+mod struct_ops;
+mod target;
+mod trust;
+pub(crate) mod walk;
+mod write;
 
-use crate::access::Access;
-use crate::ctx::CtxAccess;
-use crate::record::FieldNr;
-use crate::stop::{Check, refuse};
+use skep_btf::{Btf, Def, Kind, Type, TypeId};
+
+use self::walk::ids_match;
+use crate::state::reg::BtfNr;
+use crate::stop::{Check, Stop};
 use crate::verifier::Verifier;
 
+/// The kernel's name of a type's kind in messages (`btf_type_str`).
+pub(crate) fn kind_name(btf: &Btf, id: TypeId) -> &'static str {
+    match btf.type_by_id(id).map(Type::kind) {
+        None | Some(Kind::Void) => "UNKNOWN",
+        Some(kind) => kind.name(),
+    }
+}
+
+/// What a pointer points to, as recorded: nothing is resolved behind it.
+pub(crate) fn pointee(btf: &Btf, id: TypeId) -> Option<TypeId> {
+    match btf.resolved(id)?.def {
+        Def::Ptr(target) => Some(target),
+        _ => None,
+    }
+}
+
+/// Whether a type is an integer of one, two, four or eight bytes, all of them used (`btf_type_is_small_int`).
+pub(crate) fn is_small_int(btf: &Btf, id: TypeId) -> bool {
+    matches!(btf.resolved(id).map(|ty| &ty.def), Some(Def::Int(int)) if int.size <= 8)
+}
+
+/// Whether a type is an enumeration of either width.
+pub(crate) fn is_enum(btf: &Btf, id: TypeId) -> bool {
+    matches!(btf.resolved(id).map(|ty| &ty.def), Some(Def::Enum(_) | Def::Enum64(_)))
+}
+
+/// Whether a type is a struct or union.
+pub(crate) fn is_struct(btf: &Btf, id: TypeId) -> bool {
+    btf.resolved(id).and_then(Type::composite).is_some()
+}
+
 impl Verifier<'_> {
-    /// A load or store through a `PTR_TO_BTF_ID` (`check_ptr_to_btf_access`).
-    pub(crate) fn check_ptr_to_btf_access(
+    /// Whether at an offset in one struct another one begins (`btf_struct_ids_match`).
+    pub(crate) fn btf_struct_ids_match(
         &mut self,
-        regno: usize,
+        has: (BtfNr, TypeId),
         off: i32,
-        size: u32,
-        access: Access,
-        value_regno: Option<usize>,
-    ) -> Check {
-        let _ = (regno, off, size, access, value_regno);
-        refuse!(self, EOPNOTSUPP, "not written yet\n")
+        wanted: (BtfNr, TypeId),
+        strict: bool,
+    ) -> bool {
+        // Objects of the program have no arrays without a length to look behind.
+        let flexible = self.is_kernel_btf(has.0);
+        let has = (&**self.btf(has.0), has.1);
+        let wanted = (&**self.btf(wanted.0), wanted.1);
+        let (same, text) = ids_match(has, off as u32, wanted, strict, flexible);
+        if !text.is_empty() {
+            self.log.write(format_args!("{text}"));
+        }
+        same
     }
 
-    /// A load through a pointer to a map itself (`check_ptr_to_map_access`).
-    pub(crate) fn check_ptr_to_map_access(
-        &mut self,
-        regno: usize,
-        off: i32,
-        size: u32,
-        access: Access,
-        value_regno: Option<usize>,
-    ) -> Check {
-        let _ = (regno, off, size, access, value_regno);
-        refuse!(self, EOPNOTSUPP, "not written yet\n")
-    }
-
-    /// A load or store of a kptr in a map value (`check_map_kptr_access`).
-    pub(crate) fn check_map_kptr_access(
-        &mut self,
-        regno: usize,
-        value_regno: Option<usize>,
-        insn_idx: usize,
-        field: FieldNr,
-    ) -> Check {
-        let _ = (regno, value_regno, insn_idx, field);
-        refuse!(self, EOPNOTSUPP, "not written yet\n")
-    }
-
-    /// The context of programs whose arguments BTF describes (`btf_ctx_access`).
-    pub(crate) fn btf_ctx_access(&mut self, off: i32, size: u32, access: Access) -> Check<CtxAccess> {
-        let _ = (off, size, access);
-        refuse!(self, EOPNOTSUPP, "not written yet\n")
-    }
-
-    /// Finds what the program attaches to, and whether it may (`check_attach_btf_id`).
-    pub(crate) fn check_attach_btf_id(&mut self) -> Check {
-        let _ = ();
-        refuse!(self, EOPNOTSUPP, "not written yet\n")
-    }
-
-    /// A wide load of a kernel variable (`check_pseudo_btf_id`): fills `aux[insn_idx].var`.
-    pub(crate) fn check_pseudo_btf_id(&mut self, insn_idx: usize) -> Check {
-        let _ = (insn_idx);
-        refuse!(self, EOPNOTSUPP, "not written yet\n")
-    }
-
-    /// Functions and lines of the program against its BTF (`check_btf_info_early`, `check_btf_info`): names and linkage of `subprogs`.
-    pub(crate) fn check_btf_info(&mut self) -> Check {
-        Ok(())
-    }
-
-    /// What a global function takes (`btf_prepare_func_args`): fills `subprogs[subprog].args`.
-    pub(crate) fn btf_prepare_func_args(&mut self, subprog: usize) -> Check {
-        let _ = (subprog);
-        refuse!(self, EOPNOTSUPP, "not written yet\n")
+    /// Refuses without a word.
+    pub(crate) fn silent<T>(&self, errno: skep_abi::Errno) -> Check<T> {
+        Err(Stop::new(errno))
     }
 }

@@ -240,8 +240,7 @@ impl Verifier<'_> {
     fn branch_out_active_iter(&mut self, insn_idx: usize, at: IterPlace) -> Check {
         // A state was kept right here: the loop is looked for behind it.
         let parent = self.cur.parent.map(|nr| self.explored.get(nr));
-        let Some(parent) = parent.filter(|it| it.insn_idx == insn_idx && same_callsites(it, &self.cur))
-        else {
+        let Some(parent) = parent.filter(|it| it.insn_idx == insn_idx && it.same_callsites(&self.cur)) else {
             return refuse!(self, EFAULT, "verifier bug: bad parent state for iter next call\n");
         };
         let depth = parent.dfs_depth;
@@ -269,11 +268,6 @@ fn set_iter(reg: &mut Reg, to: IterState, deeper: i32) {
         *state = to;
         *depth += deeper;
     }
-}
-
-/// Whether two states are in the same calls (`same_callsites`).
-pub(crate) fn same_callsites(a: &State, b: &State) -> bool {
-    a.frames.len() == b.frames.len() && a.frames.iter().zip(&b.frames).all(|(a, b)| a.callsite == b.callsite)
 }
 
 /// Numbers that changed since the last time round, and did not have to be exact, may be anything

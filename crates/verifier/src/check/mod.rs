@@ -2,12 +2,14 @@
 
 mod alu;
 mod branch;
-mod exit;
+pub(crate) mod exit;
 mod load_imm;
 mod paths;
 mod pending;
 mod regs;
 mod static_;
+
+pub(crate) use self::static_::{is_helper_call, is_kfunc_call, is_pseudo_call, is_pseudo_func, jump_offset};
 
 use skep_abi::Errno;
 use skep_abi::helpers::func;

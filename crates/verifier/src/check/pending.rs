@@ -2,27 +2,9 @@
 
 use skep_isa::Insn;
 
-use crate::state::frame::RetvalRange;
-use crate::stop::Check;
 use crate::verifier::Verifier;
 
 impl Verifier<'_> {
-    /// Whether the function that the program attaches to returns nothing.
-    pub(crate) fn attach_returns_void(&self) -> bool {
-        false
-    }
-
-    /// What an operation of a struct may return; `None`: what is not decided by its type alone.
-    pub(crate) fn check_struct_ops_return(&mut self, regno: usize) -> Check<Option<()>> {
-        let _ = regno;
-        Ok(None)
-    }
-
-    /// What the LSM hook may return (`bpf_lsm_get_retval_range`).
-    pub(crate) fn lsm_retval_range(&self) -> Option<RetvalRange> {
-        None
-    }
-
     /// Whether it calls `bpf_throw`.
     pub(crate) fn is_throw(&self, insn: Insn) -> bool {
         let _ = insn;
@@ -40,18 +22,4 @@ impl Verifier<'_> {
         let _ = insn;
         false
     }
-
-    /// Owner btf: `check_btf_info_early`.
-    pub(crate) fn check_btf_info_early(&mut self) -> Check {
-        Ok(())
-    }
-
-    /// Owner static: `compute_scc`, `compute_live_registers` (postorder is made by `check_cfg`), in that order, after
-    /// `check_attach_btf_id`.
-    pub(crate) fn compute_loops_and_liveness(&mut self) -> Check {
-        Ok(())
-    }
-
-    /// Owner static: `print_verification_stats`.
-    pub(crate) fn print_stats(&mut self) {}
 }

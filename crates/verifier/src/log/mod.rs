@@ -1,7 +1,10 @@
 //! The log: the kernel's, byte for byte.
 
+mod disasm;
 pub(crate) mod names;
 mod print;
+mod reg;
+mod stats;
 
 use std::fmt::{self, Write};
 

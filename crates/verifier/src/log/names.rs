@@ -1,5 +1,6 @@
 //! Names of what registers hold.
 
+use crate::state::reg::{DynptrKind, IterState};
 use crate::state::types::{Base, Flags, RegType};
 
 /// What a register of this type is called in the log (`reg_type_str`): `"rdonly_mem_or_null"`. The name of a kernel
@@ -48,4 +49,31 @@ const fn base_name(base: Base) -> &'static str {
         Base::PtrToFunc => "func",
         Base::ConstPtrToDynptr => "dynptr_ptr",
     }
+}
+
+/// What kind of dynptr it is (`dynptr_type_str`).
+pub(crate) const fn dynptr_name(kind: DynptrKind) -> &'static str {
+    match kind {
+        DynptrKind::Invalid => "<invalid>",
+        DynptrKind::Local => "local",
+        DynptrKind::Ringbuf => "ringbuf",
+        DynptrKind::Skb => "skb",
+        DynptrKind::Xdp => "xdp",
+        DynptrKind::SkbMeta => "skb_meta",
+        DynptrKind::File => "file",
+    }
+}
+
+/// How far an iterator is (`iter_state_str`).
+pub(crate) const fn iter_state_name(state: IterState) -> &'static str {
+    match state {
+        IterState::Invalid => "<invalid>",
+        IterState::Active => "active",
+        IterState::Drained => "drained",
+    }
+}
+
+/// The name of an iterator's type (`iter_type_str`), of a struct's name.
+pub(crate) fn iter_name(type_name: &str) -> &str {
+    type_name.strip_prefix("bpf_iter_").unwrap_or("<invalid>")
 }

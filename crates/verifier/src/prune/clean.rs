@@ -16,7 +16,7 @@ impl State {
     }
 
     /// Whether both are in the same calls.
-    pub(super) fn same_callsites(&self, other: &State) -> bool {
+    pub(crate) fn same_callsites(&self, other: &State) -> bool {
         self.frames.len() == other.frames.len()
             && self.frames.iter().zip(&other.frames).all(|(a, b)| a.callsite == b.callsite)
     }

@@ -1,15 +1,16 @@
 //! Arithmetic (`adjust_scalar_min_max_vals`).
 
-use skep_isa::{AluOp, Width};
+use skep_isa::{AluOp, End, Width};
 
 use super::Scalar;
-use super::bounds::Bounds64;
+use super::bounds::{Bounds32, Bounds64};
+use crate::tnum::Tnum;
 
 /// `dst = dst op src` for every pair of values (`src` alone for the moves, `dst` alone for negation).
 ///
 /// Both widths of bounds are computed for sums, products and bitwise operations whatever the width of the operation; a
 /// 32-bit one then drops the 64-bit bounds. What [`computable`] does not allow gives [`Scalar::UNKNOWN`], all 64 bits of
-/// it even for a 32-bit operation. Byte swaps give that too.
+/// it even for a 32-bit operation.
 pub fn alu(op: AluOp, width: Width, dst: &mut Scalar, src: &Scalar) {
     if !computable(op, width, src) {
         *dst = Scalar::UNKNOWN;
@@ -56,6 +57,37 @@ pub fn computable(op: AluOp, width: Width, src: &Scalar) -> bool {
         }
         _ => true,
     }
+}
+
+/// What a mask that is 0 or -1 becomes before `dst &= src` and `dst |= src` with a known `src` (`maybe_fork_scalars`):
+/// two paths, of which the first, with 0, comes later and begins with this instruction again. `None`: it is no such mask.
+pub fn fork(op: AluOp, dst: &Scalar, src: &Scalar) -> Option<[Scalar; 2]> {
+    if !matches!(op, AluOp::And | AluOp::Or) || !src.is_const() {
+        return None;
+    }
+    if (dst.smin, dst.smax) == (-1, 0) {
+        return Some([Scalar::constant(0), Scalar::constant(u64::MAX)]);
+    }
+    if (dst.s32_min, dst.s32_max) != (-1, 0) {
+        return None;
+    }
+    let mut paths = [*dst, *dst];
+    paths[0].mark_known32(0);
+    paths[1].mark_known32(u32::MAX);
+    Some(paths)
+}
+
+/// A conversion of byte order on a little-endian machine (`scalar_byte_swap`): bits move, ranges are forgotten.
+pub fn end(kind: End, bits: u8, dst: &mut Scalar) {
+    if kind != End::ToLe {
+        let swap = |half: u64| End::Swap.eval(bits, half);
+        dst.var_off = Tnum { value: swap(dst.var_off.value), mask: swap(dst.var_off.mask) };
+        dst.unbounded();
+    }
+    if bits < 64 {
+        dst.truncate(u32::from(bits) / 8);
+    }
+    dst.sync();
 }
 
 fn mov(op: AluOp, width: Width, dst: &mut Scalar, src: &Scalar) {
@@ -107,7 +139,7 @@ fn bitwise(op: AluOp, dst: &mut Scalar, src: &Scalar) {
         dst.set32(match op {
             AluOp::And => a.and(b, bits),
             AluOp::Or => a.or(b, bits),
-            _ => super::bounds::Bounds32::xor(bits),
+            _ => Bounds32::xor(bits),
         });
     }
     if bits.is_const() && src.is_const() {

@@ -52,6 +52,16 @@ macro_rules! bounds {
                 Self::of(unsigned.unwrap_or_default(), unsigned.is_none(), signed)
             }
 
+            /// What lies within both.
+            pub(super) fn intersect(self, other: Self) -> Self {
+                Bounds {
+                    umin: self.umin.max(other.umin),
+                    umax: self.umax.min(other.umax),
+                    smin: self.smin.max(other.smin),
+                    smax: self.smax.min(other.smax),
+                }
+            }
+
             /// The pair unless `wraps`; the signed pair if there is one.
             fn of(unsigned: ($unsigned, $unsigned), wraps: bool, signed: Option<($signed, $signed)>) -> Self {
                 let (umin, umax) = if wraps { (0, $unsigned::MAX) } else { unsigned };

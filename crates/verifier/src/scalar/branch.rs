@@ -133,31 +133,144 @@ fn common_bit(a: &Scalar, b: &Scalar, width: Width) -> Option<bool> {
 ///
 /// If it cannot be (the branch is never taken) the result may contradict itself: ask [`Scalar::sanity`].
 pub fn refine(op: JmpOp, width: Width, holds: bool, a: &mut Scalar, b: &mut Scalar) {
-    let condition = if holds { Some(op) } else { op.negated() };
-    match condition {
-        None => no_common_bit(width, a, b),
-        Some(JmpOp::Set) => some_common_bit(width, a, b),
-        Some(JmpOp::Eq) => same(width, a, b),
-        Some(JmpOp::Ne) => differ(width, a, b),
-        Some(JmpOp::Lt) => below(width, true, a, b),
-        Some(JmpOp::Le) => below(width, false, a, b),
-        Some(JmpOp::Gt) => below(width, true, b, a),
-        Some(JmpOp::Ge) => below(width, false, b, a),
-        Some(JmpOp::Slt) => below_signed(width, true, a, b),
-        Some(JmpOp::Sle) => below_signed(width, false, a, b),
-        Some(JmpOp::Sgt) => below_signed(width, true, b, a),
-        Some(JmpOp::Sge) => below_signed(width, false, b, a),
-    }
-    a.sync();
-    b.sync();
+    let mut pair = Pair { cells: [*a, *b], at: [0, 1], width };
+    pair.refine(op, holds);
+    [*a, *b] = pair.cells;
 }
 
-/// The one that is not known, and the number of the other; of two known ones the first is taken for not known.
-fn against_constant<'a>(width: Width, a: &'a mut Scalar, b: &'a mut Scalar) -> Option<(&'a mut Scalar, u64)> {
-    match (a.const_at(width), b.const_at(width)) {
-        (_, Some(number)) => Some((a, number)),
-        (Some(number), None) => Some((b, number)),
-        (None, None) => None,
+/// [`refine`] of a register with itself: the two change together, as they do in the kernel.
+pub fn refine_same(op: JmpOp, width: Width, holds: bool, a: &mut Scalar) {
+    let mut pair = Pair { cells: [*a, *a], at: [0, 0], width };
+    pair.refine(op, holds);
+    [*a, _] = pair.cells;
+}
+
+/// Two operands, which may be one.
+struct Pair {
+    cells: [Scalar; 2],
+    at: [usize; 2],
+    width: Width,
+}
+
+/// Limits the greatest of `low` and the least of `high` by each other, with a gap of 0 or 1 between them.
+macro_rules! order {
+    ($pair:ident, $min:ident, $max:ident, $gap:expr) => {{
+        let [low, high] = $pair.at;
+        let cells = &mut $pair.cells;
+        cells[low].$max = cells[low].$max.min(cells[high].$max.wrapping_sub($gap));
+        cells[high].$min = cells[high].$min.max(cells[low].$min.wrapping_add($gap));
+    }};
+}
+
+/// Moves an end of a range that is a number which it is not.
+macro_rules! step {
+    ($cell:ident, $min:ident, $max:ident, $number:expr) => {
+        if $cell.$min == $number {
+            $cell.$min = $cell.$min.wrapping_add(1);
+        }
+        if $cell.$max == $number {
+            $cell.$max = $cell.$max.wrapping_sub(1);
+        }
+    };
+}
+
+impl Pair {
+    fn refine(&mut self, op: JmpOp, holds: bool) {
+        use JmpOp::*;
+        let condition = if holds { Some(op) } else { op.negated() };
+        if let Some(Gt | Ge | Sgt | Sge) = condition {
+            self.at.reverse();
+        }
+        match condition {
+            None => self.no_common_bit(),
+            Some(Set) => self.common_bit(),
+            Some(Eq) => self.same(),
+            Some(Ne) => self.differ(),
+            Some(Lt | Gt) => self.below(1),
+            Some(Le | Ge) => self.below(0),
+            Some(Slt | Sgt) => self.below_signed(1),
+            Some(Sle | Sge) => self.below_signed(0),
+        }
+        for at in self.at {
+            self.cells[at].sync();
+        }
+    }
+
+    /// The one that is not known, and the number of the other; of two known ones the first is taken for not known.
+    fn against_constant(&mut self) -> Option<(&mut Scalar, u64)> {
+        let [a, b] = self.at;
+        let (a_number, b_number) = (self.cells[a].const_at(self.width), self.cells[b].const_at(self.width));
+        match b_number {
+            Some(number) => Some((&mut self.cells[a], number)),
+            None => a_number.map(|number| (&mut self.cells[b], number)),
+        }
+    }
+
+    fn no_common_bit(&mut self) {
+        let width = self.width;
+        if let Some((cell, mask)) = self.against_constant() {
+            // Cleared bits may contradict the ranges where the branch is never taken; the tnum wins.
+            cell.unbounded();
+            cell.map_bits(width, |bits| bits.and(Tnum::constant(!mask)));
+        }
+    }
+
+    fn common_bit(&mut self) {
+        let width = self.width;
+        // Which bit it is, is known only if the mask has one.
+        if let Some((cell, mask)) = self.against_constant().filter(|(_, mask)| mask.is_power_of_two()) {
+            cell.map_bits(width, |bits| bits.or(Tnum::constant(mask)));
+        }
+    }
+
+    fn same(&mut self) {
+        let [first, second] = self.at;
+        let (mut a, mut b) = (self.cells[first], self.cells[second]);
+        match self.width {
+            Width::W64 => {
+                a.set64(a.bounds64().intersect(b.bounds64()));
+                b.set64(a.bounds64());
+            }
+            Width::W32 => {
+                a.set32(a.bounds32().intersect(b.bounds32()));
+                b.set32(a.bounds32());
+            }
+        }
+        let bits = a.view(self.width).bits.intersect(b.view(self.width).bits);
+        a.map_bits(self.width, |_| bits);
+        b.map_bits(self.width, |_| bits);
+        self.cells[second] = b;
+        self.cells[first] = a;
+    }
+
+    /// A number that is not the end of a range moves that end by one.
+    fn differ(&mut self) {
+        let width = self.width;
+        let Some((cell, not)) = self.against_constant() else { return };
+        match width {
+            Width::W64 => {
+                step!(cell, umin, umax, not);
+                step!(cell, smin, smax, not as i64);
+            }
+            Width::W32 => {
+                step!(cell, u32_min, u32_max, not as u32);
+                step!(cell, s32_min, s32_max, not as i32);
+            }
+        }
+    }
+
+    fn below(&mut self, gap: u8) {
+        match self.width {
+            Width::W64 => order!(self, umin, umax, u64::from(gap)),
+            Width::W32 => order!(self, u32_min, u32_max, u32::from(gap)),
+        }
+    }
+
+    fn below_signed(&mut self, gap: u8) {
+        match self.width {
+            Width::W64 => order!(self, smin, smax, i64::from(gap)),
+            Width::W32 => order!(self, s32_min, s32_max, i32::from(gap)),
+        }
     }
 }
 
@@ -168,89 +281,5 @@ impl Scalar {
             Width::W64 => change(self.var_off),
             Width::W32 => self.var_off.with_subreg(change(self.var_off.subreg())),
         };
-    }
-}
-
-fn no_common_bit(width: Width, a: &mut Scalar, b: &mut Scalar) {
-    if let Some((a, mask)) = against_constant(width, a, b) {
-        // Cleared bits may contradict the ranges where the branch is never taken; the tnum wins.
-        a.unbounded();
-        a.map_bits(width, |bits| bits.and(Tnum::constant(!mask)));
-    }
-}
-
-fn some_common_bit(width: Width, a: &mut Scalar, b: &mut Scalar) {
-    // Which bit it is, is known only if the mask has one.
-    if let Some((a, mask)) = against_constant(width, a, b).filter(|(_, mask)| mask.is_power_of_two()) {
-        a.map_bits(width, |bits| bits.or(Tnum::constant(mask)));
-    }
-}
-
-fn same(width: Width, a: &mut Scalar, b: &mut Scalar) {
-    match width {
-        Width::W64 => {
-            (a.umin, a.umax) = (a.umin.max(b.umin), a.umax.min(b.umax));
-            (a.smin, a.smax) = (a.smin.max(b.smin), a.smax.min(b.smax));
-            b.set64(a.bounds64());
-            a.var_off = a.var_off.intersect(b.var_off);
-            b.var_off = a.var_off;
-        }
-        Width::W32 => {
-            (a.u32_min, a.u32_max) = (a.u32_min.max(b.u32_min), a.u32_max.min(b.u32_max));
-            (a.s32_min, a.s32_max) = (a.s32_min.max(b.s32_min), a.s32_max.min(b.s32_max));
-            b.set32(a.bounds32());
-            let bits = a.var_off.subreg().intersect(b.var_off.subreg());
-            a.map_bits(width, |_| bits);
-            b.map_bits(width, |_| bits);
-        }
-    }
-}
-
-/// A number that is not the end of a range moves that end by one.
-fn differ(width: Width, a: &mut Scalar, b: &mut Scalar) {
-    let Some((a, not)) = against_constant(width, a, b) else { return };
-    macro_rules! step {
-        ($min:ident, $max:ident, $number:expr) => {
-            let number = $number;
-            if a.$min == number {
-                a.$min = a.$min.wrapping_add(1);
-            }
-            if a.$max == number {
-                a.$max = a.$max.wrapping_sub(1);
-            }
-        };
-    }
-    match width {
-        Width::W64 => {
-            step!(umin, umax, not);
-            step!(smin, smax, not as i64);
-        }
-        Width::W32 => {
-            step!(u32_min, u32_max, not as u32);
-            step!(s32_min, s32_max, not as i32);
-        }
-    }
-}
-
-/// `low <= high` or, if `strictly`, `low < high`: the greatest of the one and the least of the other limit each other.
-macro_rules! order {
-    ($low:ident, $high:ident, $min:ident, $max:ident, $strictly:ident) => {{
-        let gap = if $strictly { 1 } else { 0 };
-        $low.$max = $low.$max.min($high.$max.wrapping_sub(gap));
-        $high.$min = $high.$min.max($low.$min.wrapping_add(gap));
-    }};
-}
-
-fn below(width: Width, strictly: bool, low: &mut Scalar, high: &mut Scalar) {
-    match width {
-        Width::W64 => order!(low, high, umin, umax, strictly),
-        Width::W32 => order!(low, high, u32_min, u32_max, strictly),
-    }
-}
-
-fn below_signed(width: Width, strictly: bool, low: &mut Scalar, high: &mut Scalar) {
-    match width {
-        Width::W64 => order!(low, high, smin, smax, strictly),
-        Width::W32 => order!(low, high, s32_min, s32_max, strictly),
     }
 }

@@ -78,6 +78,18 @@ impl Scalar {
         let mut wide = self.bounds64();
         wide.limit(self.var_off);
         self.set64(wide);
+        if let Some(only) = self.only_common() {
+            self.mark_known(only);
+        }
+    }
+
+    /// The one number that is both in the tnum and in the unsigned range, if there is one only.
+    fn only_common(&self) -> Option<u64> {
+        let (bits, next) = (self.var_off, self.var_off.step(self.umin));
+        if bits.has(self.umin) {
+            return (next > self.umax).then_some(self.umin);
+        }
+        (next == bits.umax() || next <= self.umax && bits.step(next) > self.umax).then_some(next)
     }
 
     /// What the tnum says of the ranges of the low half (`__update_reg32_bounds`).

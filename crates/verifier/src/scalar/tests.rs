@@ -1,9 +1,9 @@
 //! Every rule against concrete numbers: small sets placed where ranges end, and random intervals.
 
 use proptest::prelude::*;
-use skep_isa::{AluOp, JmpOp, Width};
+use skep_isa::{AluOp, End, JmpOp, Width};
 
-use super::{Scalar, alu, branch_taken, computable, flipped, refine};
+use super::{Scalar, alu, branch_taken, computable, end, flipped, fork, refine, refine_same};
 use crate::tnum::Tnum;
 
 mod contradictions;

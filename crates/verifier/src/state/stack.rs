@@ -33,7 +33,7 @@ pub enum SlotType {
 pub struct Slot {
     /// The register that was spilled there, or what is known of the object that lies there.
     pub reg: Reg,
-    /// The bytes, from the lowest address on.
+    /// The bytes, from the highest address (the one nearest to the frame pointer) down.
     pub types: [SlotType; REG_SIZE],
 }
 
@@ -41,7 +41,7 @@ impl Slot {
     /// Eight bytes that nothing was written to.
     pub const EMPTY: Slot = Slot { reg: Reg::NOT_INIT, types: [SlotType::Invalid; REG_SIZE] };
 
-    /// Whether a register was spilled there (its top byte is there; `is_spilled_reg`).
+    /// Whether a register was spilled there (its low byte is there; `is_spilled_reg`).
     pub fn is_spill(&self) -> bool {
         self.types[REG_SIZE - 1] == SlotType::Spill
     }

@@ -158,6 +158,20 @@ fn sets_of_tnums() {
 }
 
 #[test]
+fn steps() {
+    for a in all(BITS) {
+        for number in 0..1 << BITS {
+            let next = members(a, BITS).find(|&x| x > number).unwrap_or(a.umax());
+            assert_eq!(a.step(number), next, "{a} {number}");
+            let (high, wide) = (a.lshift(59), Tnum { value: a.value, mask: a.mask | 1 << 40 });
+            assert_eq!(high.step(number << 59), next << 59, "{a} {number}");
+            let next = members(a, BITS).find(|&x| x > number).unwrap_or(a.umin() | 1 << 40);
+            assert_eq!(wide.step(number), next, "{wide} {number}");
+        }
+    }
+}
+
+#[test]
 fn a_contradiction_counts_as_one() {
     assert_eq!(Tnum::constant(5).intersect(Tnum::constant(2)), Tnum::constant(7));
 }

@@ -133,6 +133,53 @@ fn branch(op: JmpOp, width: Width, a: &[u64], b: &[u64]) {
 }
 
 #[test]
+fn byte_swaps_are_sound() {
+    for set in sets() {
+        for kind in [End::ToLe, End::ToBe, End::Swap] {
+            for bits in [16, 32, 64] {
+                let mut swapped = hull(&set);
+                end(kind, bits, &mut swapped);
+                all_in(&swapped, set.iter().map(|&x| kind.eval(bits, x)), || {
+                    format!("{kind:?}{bits} {set:x?}")
+                });
+                assert_eq!(swapped.sanity(), Ok(()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mask_forks() {
+    let masks = |both: Scalar| fork(AluOp::And, &both, &Scalar::constant(8));
+    let mut wide = hull(&[0, u64::MAX]);
+    wide.sync();
+    assert_eq!(masks(wide), Some([Scalar::constant(0), Scalar::constant(u64::MAX)]));
+    let mut low = Scalar::UNKNOWN;
+    (low.s32_min, low.s32_max) = (-1, 0);
+    let [zero, ones] = masks(low).expect("the low half is a mask");
+    assert_eq!((zero.const_value32(), ones.const_value32()), (Some(0), Some(u32::MAX)));
+    assert_eq!(masks(hull(&[0, 1])), None);
+    assert_eq!(fork(AluOp::Xor, &wide, &Scalar::constant(8)), None);
+    assert_eq!(fork(AluOp::Or, &wide, &Scalar::UNKNOWN), None);
+}
+
+#[test]
+fn a_number_against_itself() {
+    for set in sets() {
+        for &op in JmpOp::ALL {
+            for width in WIDTHS {
+                for holds in [true, false] {
+                    let mut number = hull(&set);
+                    refine_same(op, width, holds, &mut number);
+                    let left = set.iter().copied().filter(|&x| op.test(width, x, x) == holds);
+                    all_in(&number, left, || format!("{set:x?} {op:?} {width:?} itself"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn conversions_are_sound() {
     for set in sets() {
         for size in [1, 2, 4] {
