@@ -10,6 +10,7 @@ mod cfg;
 mod check;
 mod code;
 mod ctx;
+mod explain;
 mod explored;
 mod facts;
 mod input;
@@ -27,6 +28,7 @@ mod subprog;
 pub mod tnum;
 mod verifier;
 
+pub use explain::{Explanation, hint};
 pub use facts::Facts;
 pub use input::{Attach, Caps, Env, Func, Line, MapInfo, Options, Program, Target};
 pub use program::{Outcome, verify};

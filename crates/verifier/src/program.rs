@@ -6,6 +6,7 @@ use skep_abi::{Errno, ProgType, flags};
 use skep_btf::{Btf, BtfBuilder};
 
 use crate::aux::Aux;
+use crate::explain::Explanation;
 use crate::explored::Explored;
 use crate::facts::Facts;
 use crate::input::{Env, Options, Program};
@@ -30,6 +31,8 @@ pub struct Outcome {
     pub log: String,
     /// How much was done.
     pub stats: Stats,
+    /// Why it is refused, in more words.
+    pub explanation: Explanation,
     /// What is known of each instruction of a program that was accepted.
     pub facts: Facts,
 }
@@ -43,6 +46,7 @@ impl Outcome {
             message: String::new(),
             log: String::new(),
             stats: Stats::default(),
+            explanation: Explanation::default(),
             facts: Facts::default(),
         }
     }
@@ -65,12 +69,21 @@ pub fn verify(program: &Program<'_>, env: &dyn Env, options: Options) -> Outcome
     let started = verifier.stats.insns > 0;
     let insn_idx =
         (errno.is_some() && started && verifier.insn_idx < program.insns.len()).then_some(verifier.insn_idx);
+    let explanation = if errno.is_some() { verifier.explain(&message) } else { Explanation::default() };
     if options.log_level != 0 {
         // No clock: a verification is a function of what it is given.
         verifier.print_stats(0);
     }
     let facts = if errno.is_none() { verifier.facts() } else { Facts::default() };
-    Outcome { errno, insn_idx, message, log: verifier.log.text().to_string(), stats: verifier.stats, facts }
+    Outcome {
+        errno,
+        insn_idx,
+        message,
+        log: verifier.log.text().to_string(),
+        stats: verifier.stats,
+        explanation,
+        facts,
+    }
 }
 
 impl<'a> Verifier<'a> {
