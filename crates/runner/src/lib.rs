@@ -46,4 +46,4 @@ pub use raw::{RawReport, RawRequest, run_raw};
 pub use report::{ElementReport, EventReport, FaultReport, LostReport, MapReport, PacketRun, RunReport};
 pub use request::{Global, Input, RunRequest};
 pub use run::run_object;
-pub use verify::{KERNELS, ProgramVerdict, VerifyRequest, verify};
+pub use verify::{KERNELS, ProgramVerdict, Step, VerifyRequest, verify};

@@ -55,6 +55,16 @@ fn print_row(out: &mut impl Write, row: &ProgramVerdict, log: bool) -> io::Resul
             writeln!(out, "          {DIM}instruction {insn}{DIM:#}")?;
         }
     }
+    if let Some(value) = &row.value {
+        writeln!(out, "          {value}")?;
+    }
+    for step in &row.origin {
+        let line = step.line.as_deref().map(|it| format!("  {DIM}{it}{DIM:#}")).unwrap_or_default();
+        writeln!(out, "            {:4}: {}{line}", step.insn, step.text)?;
+    }
+    if let Some(hint) = row.hint {
+        writeln!(out, "          help: {hint}")?;
+    }
     if log {
         row.log.lines().try_for_each(|line| writeln!(out, "    {line}"))?;
     }

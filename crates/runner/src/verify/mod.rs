@@ -10,6 +10,7 @@ use skep::{Error, Result};
 
 pub use self::report::ProgramVerdict;
 use self::spy::Spy;
+pub use self::spy::Step;
 
 /// How to verify an object's programs.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use skep::abi::{Errno, KernelVersion};
 use skep::loader::OpenObject;
 use skep::{Error, Result};
 
-use super::spy::Seen;
+use super::spy::{Seen, Step};
 
 /// What one program comes to on one kernel.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -39,6 +39,15 @@ pub struct ProgramVerdict {
     /// The line of C that it is from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<String>,
+    /// The register that the message is about, and what was known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The instructions that made its value, the last one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub origin: Vec<Step>,
+    /// What usually helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'static str>,
     /// The log.
     pub log: String,
     /// What was assumed.
@@ -71,6 +80,11 @@ impl ProgramVerdict {
         self.insn = outcome.insn_idx;
         self.line = seen.line;
         self.log = outcome.log;
+        let explanation = outcome.explanation;
+        self.value =
+            explanation.register.zip(explanation.value).map(|(regno, value)| format!("R{regno}={value}"));
+        self.origin = seen.origin;
+        self.hint = explanation.hint;
     }
 
     pub(super) fn failed(&mut self, message: String) {

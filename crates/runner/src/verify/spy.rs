@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
 use skep::kernel::{ProgView, Rejection, Verdict, Verifier, Verify, VerifyOutcome};
 
 /// What was said of a program.
@@ -10,6 +11,19 @@ pub(super) struct Seen {
     pub(super) insns: usize,
     pub(super) outcome: VerifyOutcome,
     pub(super) line: Option<String>,
+    pub(super) origin: Vec<Step>,
+}
+
+/// An instruction that had to do with it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// Its number.
+    pub insn: usize,
+    /// Its text.
+    pub text: String,
+    /// The line of C that it is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
 }
 
 /// A verifier that keeps what it said last.
@@ -42,8 +56,14 @@ impl Verify for Spy {
             }),
         };
         let line = outcome.insn_idx.and_then(|slot| prog.line_at(slot)).map(ToString::to_string);
-        let seen = Seen { insns: prog.insns.len(), outcome, line };
+        let origin = outcome.explanation.origin.iter().map(|it| step(prog, *it)).collect();
+        let seen = Seen { insns: prog.insns.len(), outcome, line, origin };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         verdict
     }
+}
+
+fn step(prog: &ProgView<'_>, insn: usize) -> Step {
+    let text = skep::isa::decode(prog.insns, insn).map(|op| op.to_string()).unwrap_or_default();
+    Step { insn, text, line: prog.line_at(insn).map(ToString::to_string) }
 }
