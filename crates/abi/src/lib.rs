@@ -19,6 +19,7 @@ pub mod events;
 mod features;
 pub mod flags;
 pub mod helpers;
+pub mod kfuncs;
 mod name;
 pub mod structs;
 pub mod syscalls;

@@ -14,8 +14,9 @@ mod sync;
 
 use crate::tnum::Tnum;
 
-pub use alu::{alu, computable, end, fork};
+pub use alu::{add, alu, computable, end, fork};
 pub use branch::{branch_taken, flipped, refine, refine_same};
+pub use sanity::Violation;
 
 /// The values that a register may hold: an intersection of a tnum and four ranges, each bound inclusive.
 ///

@@ -13,7 +13,6 @@ pub(crate) mod known;
 mod map_compat;
 pub(crate) mod meta;
 mod not_null;
-mod pending;
 pub(crate) mod refs;
 pub(crate) mod reg_type;
 mod ret;

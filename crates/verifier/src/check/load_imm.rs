@@ -100,9 +100,6 @@ impl Verifier<'_> {
                 "BPF_LD_[ABS|IND] instructions not allowed for this program type\n"
             );
         }
-        if self.cur.frames[1..].iter().any(|frame| frame.in_callback_fn) {
-            return refuse!(self, EINVAL, "cannot use BPF_LD_[ABS|IND] within callback\n");
-        }
         let is_abs = mode(insn) == mode::ABS;
         if insn.dst != 0 || insn.off != 0 || size(insn) == 8 || (is_abs && insn.src != 0) {
             return refuse!(self, EINVAL, "BPF_LD_[ABS|IND] uses reserved fields\n");

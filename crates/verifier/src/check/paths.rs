@@ -31,7 +31,7 @@ impl Verifier<'_> {
     ) -> Check<&mut State> {
         if self.pending.len() >= MAX_PENDING {
             let count = self.pending.len() + 1;
-            return refuse!(self, E2BIG, "The sequence of {count} jumps is too complex.\n");
+            return refuse!(self, EFAULT, "The sequence of {count} jumps is too complex.\n");
         }
         if let Some(parent) = state.parent {
             self.explored.get_mut(parent).branches += 1;

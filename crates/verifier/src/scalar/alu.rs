@@ -112,7 +112,7 @@ fn mov(op: AluOp, width: Width, dst: &mut Scalar, src: &Scalar) {
 }
 
 /// A sum, without the sync: linked registers that differ by a constant want it bare.
-pub(super) fn add(dst: &mut Scalar, src: &Scalar) {
+pub fn add(dst: &mut Scalar, src: &Scalar) {
     dst.set32(dst.bounds32().add(src.bounds32()));
     dst.set64(dst.bounds64().add(src.bounds64()));
     dst.var_off = dst.var_off.add(src.var_off);

@@ -5,8 +5,12 @@ use skep_btf::TypeId;
 use super::types::{Base, RegType};
 use crate::scalar::Scalar;
 
-/// Set in the id of a number that is another one plus a constant (`BPF_ADD_CONST`).
-pub const ADD_CONST: u32 = 1 << 31;
+/// Set in the id of a number that is another one plus a constant, by 64-bit arithmetic (`BPF_ADD_CONST64`).
+pub const ADD_CONST64: u32 = 1 << 31;
+/// The same by 32-bit arithmetic (`BPF_ADD_CONST32`).
+pub const ADD_CONST32: u32 = 1 << 30;
+/// Either (`BPF_ADD_CONST`).
+pub const ADD_CONST: u32 = ADD_CONST64 | ADD_CONST32;
 
 /// A map, by its place in [`Verifier::maps`](crate::Verifier).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
