@@ -212,7 +212,9 @@ impl RegText<'_> {
         }
         list.item_if(reg.ref_obj_id != 0, format_args!("ref_obj_id={}", reg.ref_obj_id))?;
         list.item_if(is_non_owning(reg), format_args!("non_own_ref"))?;
-        if let Some(map) = reg.map().and_then(|map| self.names.map(map)) {
+        // A NULL that was a value of a map still knows which map; it is a number all the same.
+        let of_map = matches!(reg.ty.base, Base::ConstPtrToMap | Base::PtrToMapKey | Base::PtrToMapValue);
+        if let Some(map) = reg.map().filter(|_| of_map).and_then(|map| self.names.map(map)) {
             list.item_if(!map.name.is_empty(), format_args!("map={}", map.name))?;
             list.item(format_args!("ks={},vs={}", map.key_size, map.value_size))?;
         }
