@@ -105,6 +105,7 @@ impl<'a> Verifier<'a> {
             inner_maps: Default::default(),
             records: Default::default(),
             attached: Default::default(),
+            kfuncs: Default::default(),
             cfg: Default::default(),
             liveness: Default::default(),
             log: Log::new(options.log_level),

@@ -11,6 +11,7 @@ use crate::btf_ptr::attached::Attached;
 use crate::cfg::Cfg;
 use crate::explored::Explored;
 use crate::input::{Env, MapInfo, Options, Program};
+use crate::kfunc::desc::Kfuncs;
 use crate::liveness::Liveness;
 use crate::log::Log;
 use crate::prune::Pruning;
@@ -100,6 +101,8 @@ pub struct Verifier<'a> {
     pub records: Records,
     /// What the program attaches to; nothing before `check_attach_btf_id`.
     pub attached: Attached,
+    /// The kernel functions that it calls.
+    pub kfuncs: Kfuncs,
     /// Order of instructions, and components of the graph.
     pub cfg: Cfg,
     /// Which stack slots are read later.

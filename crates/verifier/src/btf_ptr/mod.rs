@@ -3,8 +3,8 @@
 mod access;
 mod args;
 pub(crate) mod attached;
-mod ctx;
-mod ctx_type;
+pub(crate) mod ctx;
+pub(crate) mod ctx_type;
 pub(crate) mod hooks;
 mod info;
 mod iters;

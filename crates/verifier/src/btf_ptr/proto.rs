@@ -23,7 +23,7 @@ fn passed_size(btf: &Btf, id: TypeId) -> Option<u32> {
 
 impl Verifier<'_> {
     /// Whether a trampoline can call a function of this prototype (`btf_distill_func_proto`).
-    pub(super) fn check_func_model(&mut self, btf: &Btf, proto: TypeId, name: &str) -> Check {
+    pub(crate) fn check_func_model(&mut self, btf: &Btf, proto: TypeId, name: &str) -> Check {
         let Some(proto) = btf.func_proto(proto) else { return Ok(()) };
         let params = &proto.params;
         if params.len() > MAX_ARGS {

@@ -2,6 +2,7 @@
 
 use skep_abi::AttachType;
 use skep_abi::helpers::{ArgKind, Need, Proto, RetKind, func, helper};
+use skep_abi::kfuncs::flags as kf;
 use skep_btf::{Def, Type, TypeId};
 
 use crate::check::{is_helper_call, is_kfunc_call};
@@ -72,14 +73,14 @@ impl Verifier<'_> {
         let Type { def: Def::Func(func), .. } = btf.type_by_id(id)? else { return None };
         let Type { def: Def::FuncProto(proto), .. } = btf.type_by_id(func.proto)? else { return None };
         let name = btf.name(id);
-        let flags = self.kfunc_flags(name);
+        let flags = self.kfunc_at(insn_idx).and_then(|it| it.flags).unwrap_or(0);
         Some(CallSummary {
             params: Some(proto.params.len() as u32),
             is_void: proto.ret == TypeId::VOID,
-            fastcall: matches!(name, "bpf_cast_to_kern_ctx" | "bpf_rdonly_cast"),
-            might_sleep: flags,
+            fastcall: flags & kf::FASTCALL != 0,
+            might_sleep: flags & kf::SLEEPABLE != 0,
             changes_pkt_data: name == "bpf_xdp_pull_data",
-            iter_next: name.starts_with("bpf_iter_") && name.ends_with("_next"),
+            iter_next: flags & kf::ITER_NEXT != 0,
             sync_callback: name == "bpf_rbtree_add_impl",
             async_callback: matches!(
                 name,
@@ -90,12 +91,6 @@ impl Verifier<'_> {
                     | "bpf_task_work_schedule_resume_impl"
             ),
         })
-    }
-
-    /// Whether a kernel function may sleep (`KF_SLEEPABLE`).
-    fn kfunc_flags(&self, name: &str) -> bool {
-        let _ = name;
-        false
     }
 }
 

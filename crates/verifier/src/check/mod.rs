@@ -5,7 +5,6 @@ mod branch;
 pub(crate) mod exit;
 mod load_imm;
 mod paths;
-mod pending;
 mod regs;
 mod static_;
 
