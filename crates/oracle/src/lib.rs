@@ -20,6 +20,7 @@
 //! ```
 
 pub mod cases;
+pub mod contexts;
 pub mod core;
 pub mod corpus;
 pub mod llvm;
