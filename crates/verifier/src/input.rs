@@ -199,6 +199,13 @@ pub trait Env {
     /// or not to be had.
     fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64>;
 
+    /// Whether the kernel has a helper: it may be built without, or have it switched off (lockdown:
+    /// `bpf_probe_write_user`).
+    fn has_helper(&self, id: u32) -> bool {
+        let _ = id;
+        true
+    }
+
     /// How many CPUs the kernel may have (`nr_cpu_ids`).
     fn cpus(&self) -> u32 {
         2

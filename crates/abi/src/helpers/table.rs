@@ -112,7 +112,7 @@ helpers! {
     67 get_stack (4, 18) [ctx: CTX, buf: MEM_OUT, size: SIZE0, flags: ANY] -> INT, gpl;
     68 skb_load_bytes_relative (4, 18) [skb: CTX, offset: ANY, to: MEM_OUT, len: SIZE, start_header: ANY]
         -> INT;
-    69 fib_lookup (4, 18) [ctx: CTX, params: MEM, plen: SIZE, flags: ANY] -> INT, gpl;
+    69 fib_lookup (4, 18) [ctx: CTX, params: MEM_IN_OUT, plen: SIZE, flags: ANY] -> INT, gpl;
     70 sock_hash_update (4, 18) [skops: CTX, map: MAP, key: KEY, flags: ANY] -> INT, packet;
     71 msg_redirect_hash (4, 18) [msg: CTX, map: MAP, key: KEY, flags: ANY] -> INT;
     72 sk_redirect_hash (4, 18) [skb: CTX, map: MAP, key: KEY, flags: ANY] -> INT;
@@ -148,7 +148,7 @@ helpers! {
         -> maybe(RET_SOCK_COMMON), packet;
     100 tcp_check_syncookie (5, 2) [sk: SOCK_BTF, iph: MEM_IN, iph_len: SIZE, th: MEM_IN, th_len: SIZE]
         -> INT, gpl packet;
-    101 sysctl_get_name (5, 2) [ctx: CTX, buf: MEM, buf_len: SIZE, flags: ANY] -> INT;
+    101 sysctl_get_name (5, 2) [ctx: CTX, buf: MEM_IN_OUT, buf_len: SIZE, flags: ANY] -> INT;
     102 sysctl_get_current_value (5, 2) [ctx: CTX, buf: MEM_OUT, buf_len: SIZE] -> INT;
     103 sysctl_get_new_value (5, 2) [ctx: CTX, buf: MEM_OUT, buf_len: SIZE] -> INT;
     104 sysctl_set_new_value (5, 2) [ctx: CTX, buf: MEM_IN, buf_len: SIZE] -> INT;
@@ -167,7 +167,7 @@ helpers! {
     116 tcp_send_ack (5, 6) [tp: btf("tcp_sock"), rcv_nxt: ANY] -> INT;
     117 send_signal_thread (5, 6) [sig: ANY] -> INT;
     118 jiffies64 (5, 6) [] -> INT;
-    119 read_branch_records (5, 7) [ctx: CTX, buf: or_null(MEM), size: SIZE0, flags: ANY] -> INT, gpl;
+    119 read_branch_records (5, 7) [ctx: CTX, buf: or_null(MEM_IN_OUT), size: SIZE0, flags: ANY] -> INT, gpl;
     120 get_ns_current_pid_tgid (5, 7) [dev: ANY, ino: ANY, nsdata: MEM_OUT, size: SIZE] -> INT;
     121 xdp_output (5, 7) [ctx: btf("xdp_buff"), map: MAP, flags: ANY, data: MEM_IN, size: SIZE0] -> INT, gpl;
     122 get_netns_cookie (5, 7) [ctx: or_null(CTX)] -> INT;
@@ -198,9 +198,9 @@ helpers! {
     145 inode_storage_get (5, 10) [map: MAP, inode: or_null(btf("inode")), value: or_null(VALUE), flags: ANY]
         -> maybe(RET_VALUE);
     146 inode_storage_delete (5, 10) [map: MAP, inode: or_null(btf("inode"))] -> INT;
-    147 d_path (5, 10) [path: btf("path"), buf: MEM, sz: SIZE0] -> INT;
+    147 d_path (5, 10) [path: btf("path"), buf: MEM_IN_OUT, sz: SIZE0] -> INT;
     148 copy_from_user (5, 10) [dst: MEM_OUT, size: SIZE0, user_ptr: ANY] -> INT, sleeps;
-    149 snprintf_btf (5, 10) [str: MEM, str_size: SIZE, ptr: MEM_IN, btf_ptr_size: SIZE, flags: ANY] -> INT;
+    149 snprintf_btf (5, 10) [str: MEM_IN_OUT, str_size: SIZE, ptr: MEM_IN, btf_ptr_size: SIZE, flags: ANY] -> INT;
     150 seq_printf_btf (5, 10) [m: btf("seq_file"), ptr: MEM_IN, ptr_size: SIZE0, flags: ANY] -> INT, gpl;
     151 skb_cgroup_classid (5, 10) [skb: CTX] -> INT;
     152 redirect_neigh (5, 10) [ifindex: ANY, params: or_null(MEM_IN), plen: SIZE0, flags: ANY] -> INT;
@@ -221,7 +221,7 @@ helpers! {
     164 for_each_map_elem (5, 13) [map: MAP, callback_fn: FUNC, callback_ctx: or_null(STACK), flags: ANY]
         -> INT;
     165 snprintf (5, 13)
-        [str: or_null(MEM), str_size: SIZE0, fmt: STR, data: or_null(MEM_IN), data_len: SIZE0]
+        [str: or_null(MEM_IN_OUT), str_size: SIZE0, fmt: STR, data: or_null(MEM_IN), data_len: SIZE0]
         -> INT, gpl;
     166 sys_bpf (5, 14) [cmd: ANY, attr: MEM_IN, attr_size: SIZE] -> INT, sleeps;
     167 btf_find_by_name_kind (5, 14) [name: MEM_IN, name_sz: SIZE, kind: ANY, flags: ANY] -> INT, sleeps;
@@ -237,7 +237,7 @@ helpers! {
     177 trace_vprintk (5, 16) [fmt: MEM_IN, fmt_size: SIZE, data: or_null(MEM_IN), data_len: SIZE0]
         -> INT, gpl;
     178 skc_to_unix_sock (5, 16) [sk: SOCK_BTF] -> maybe(ret_btf("unix_sock"));
-    179 kallsyms_lookup_name (5, 16) [name: MEM, name_sz: SIZE0, flags: ANY, res: fixed_out(8)] -> INT;
+    179 kallsyms_lookup_name (5, 16) [name: MEM_IN, name_sz: SIZE0, flags: ANY, res: fixed_out(8)] -> INT;
     180 find_vma (5, 17)
         [task: btf("task_struct"), addr: ANY, callback_fn: FUNC, callback_ctx: or_null(STACK), flags: ANY]
         -> INT;
@@ -273,10 +273,10 @@ helpers! {
         -> INT;
     203 dynptr_data (5, 19) [ptr: read_only(dynptr(Dynptr::Any)), offset: ANY, len: ALLOC_SIZE]
         -> maybe(RET_MEM);
-    204 tcp_raw_gen_syncookie_ipv4 (6, 0) [iph: fixed(20), th: MEM, th_len: SIZE0] -> INT, gpl packet;
-    205 tcp_raw_gen_syncookie_ipv6 (6, 0) [iph: fixed(40), th: MEM, th_len: SIZE0] -> INT, gpl packet;
-    206 tcp_raw_check_syncookie_ipv4 (6, 0) [iph: fixed(20), th: fixed(20)] -> INT, gpl packet;
-    207 tcp_raw_check_syncookie_ipv6 (6, 0) [iph: fixed(40), th: fixed(20)] -> INT, gpl packet;
+    204 tcp_raw_gen_syncookie_ipv4 (6, 0) [iph: read_only(fixed(20)), th: MEM_IN, th_len: SIZE0] -> INT, gpl packet;
+    205 tcp_raw_gen_syncookie_ipv6 (6, 0) [iph: read_only(fixed(40)), th: MEM_IN, th_len: SIZE0] -> INT, gpl packet;
+    206 tcp_raw_check_syncookie_ipv4 (6, 0) [iph: read_only(fixed(20)), th: read_only(fixed(20))] -> INT, gpl packet;
+    207 tcp_raw_check_syncookie_ipv6 (6, 0) [iph: read_only(fixed(40)), th: read_only(fixed(20))] -> INT, gpl packet;
     208 ktime_get_tai_ns (6, 1) [] -> INT;
     209 user_ringbuf_drain (6, 1) [map: MAP, callback_fn: FUNC, ctx: or_null(STACK), flags: ANY] -> INT;
     210 cgrp_storage_get (6, 2) [map: MAP, cgroup: or_null(btf("cgroup")), value: or_null(VALUE), flags: ANY]

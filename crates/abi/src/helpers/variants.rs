@@ -30,12 +30,12 @@ fn variant(it: &Helper, prog: ProgType, attach: Option<AttachType>) -> Option<Pr
         func::get_smp_processor_id if !has_fast_cpu_id(prog) => proto(INT, &[]),
         func::get_cgroup_classid if of_task => proto(INT, &[]),
         func::get_stackid if prog == PerfEvent => Proto { gpl_only: false, ..it.proto },
-        func::get_socket_cookie if typed => first_is(it, or_null(SOCK_BTF)),
+        func::get_socket_cookie if typed || prog == SkReuseport => first_is(it, or_null(SOCK_BTF)),
         func::setsockopt | func::getsockopt if matches!(prog, CgroupSockopt | Lsm | StructOps) => {
             first_is(it, SOCK_BTF)
         }
         func::get_stack if matches!(prog, RawTracepoint | RawTracepointWritable) || typed => {
-            gpl(proto(INT, &[CTX, MEM_IN, SIZE0, ANY]))
+            gpl(proto(INT, &[CTX, MEM_OUT, SIZE0, ANY]))
         }
         func::sk_lookup_tcp | func::sk_lookup_udp | func::skc_lookup_tcp if prog == CgroupSockAddr => {
             Proto { pkt_access: false, ..it.proto }

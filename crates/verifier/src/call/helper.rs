@@ -38,21 +38,68 @@ impl Verifier<'_> {
     pub(crate) fn helper_proto(&self, id: i32) -> Option<Proto> {
         let it = helper(u32::try_from(id).ok()?)?;
         let (prog, attach) = (self.prog_type, self.expected_attach_type());
-        let need = it.allowed(prog, attach, self.env.version()).or_else(|| self.struct_ops_need(it))?;
+        let need = it.allowed(prog, attach, self.env.version()).or_else(|| self.need_of_target(it))?;
         let caps = self.options.caps;
         let is_allowed = match need {
             Need::Nothing => true,
             Need::Bpf => caps.bpf || caps.sys_admin,
             Need::Perfmon => caps.perfmon || caps.sys_admin,
         };
-        is_allowed.then(|| it.proto_for(prog, attach))
+        if !is_allowed || !self.env.has_helper(it.id) || !self.hook_has(it.id) {
+            return None;
+        }
+        let mut proto = it.proto_for(prog, attach);
+        // With build ids, the stacks of user space may have to be read in.
+        let reads_files = match it.id {
+            func::get_task_stack => true,
+            func::get_stack => prog == ProgType::Kprobe,
+            _ => false,
+        };
+        proto.might_sleep |= reads_files && self.prog.flags & skep_abi::flags::BPF_F_SLEEPABLE != 0;
+        if self.is_socket_iter() && matches!(it.id, func::setsockopt | func::getsockopt) {
+            proto = it.proto_for(ProgType::CgroupSockopt, None);
+        }
+        Some(proto)
     }
 
-    /// What the struct of operations adds to the helpers: those of TCP congestion control (`bpf_tcp_ca_get_func_proto`).
+    /// An iterator over sockets of TCP or UNIX.
+    fn is_socket_iter(&self) -> bool {
+        let is_iter =
+            self.prog_type == ProgType::Tracing && self.expected_attach_type() == Some(AttachType::TraceIter);
+        let target = self.prog.attach.filter(|_| is_iter).map(|it| it.btf.name(it.id));
+        matches!(target, Some("bpf_iter_tcp" | "bpf_iter_unix"))
+    }
+
+    /// Hooks of cgroups with a socket whose options may be changed (`bpf_lsm_func_proto`).
+    fn hook_has(&self, id: u32) -> bool {
+        const HOOKS: &[&str] = &[
+            "bpf_lsm_sock_graft",
+            "bpf_lsm_inet_csk_clone",
+            "bpf_lsm_inet_conn_established",
+            "bpf_lsm_socket_post_create",
+            "bpf_lsm_socket_socketpair",
+        ];
+        let is_option = matches!(id, func::setsockopt | func::getsockopt) && self.prog_type == ProgType::Lsm;
+        !is_option || self.prog.attach.is_some_and(|it| HOOKS.contains(&it.btf.name(it.id)))
+    }
+
+    /// What the program's target adds to the helpers of its type.
+    fn need_of_target(&self, it: &Helper) -> Option<Need> {
+        if self.is_socket_iter() && matches!(it.id, func::setsockopt | func::getsockopt) {
+            return Some(Need::Nothing);
+        }
+        self.struct_ops_need(it)
+    }
+
+    /// What the struct of operations adds to the helpers (`bpf_tcp_ca_get_func_proto`, `bpf_scx_get_func_proto`).
     fn struct_ops_need(&self, it: &Helper) -> Option<Need> {
         let attach = self.prog.attach.filter(|_| self.prog_type == ProgType::StructOps)?;
-        if attach.btf.name(attach.id) != "tcp_congestion_ops" {
-            return None;
+        match attach.btf.name(attach.id) {
+            "tcp_congestion_ops" => {}
+            "sched_ext_ops" if matches!(it.id, func::task_storage_get | func::task_storage_delete) => {
+                return Some(Need::Nothing);
+            }
+            _ => return None,
         }
         // `release` runs when the socket is in no state to be changed.
         let member = attach.btf.type_by_id(attach.id).and_then(|ty| ty.composite());
@@ -410,10 +457,17 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// A tail call that succeeds ends the program, or the function that makes it.
+    /// A tail call that succeeds ends the program, or returns from the function that makes it with whatever the other
+    /// program returns; one that fails goes on.
     fn after_tail_call(&mut self, insn_idx: usize) -> Check<usize> {
+        if self.cur.curframe() == 0 {
+            return Ok(insn_idx + 1);
+        }
+        self.scratch(0);
+        self.push_stack(insn_idx + 1, insn_idx, false)?;
         self.clear_all_pkt_pointers();
-        Ok(insn_idx + 1)
+        self.mark_reg_unknown(0);
+        self.prepare_func_exit()
     }
 
     /// What is returned may be part of a reference, or is one.
