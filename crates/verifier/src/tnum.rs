@@ -236,10 +236,15 @@ impl Tnum {
     }
 }
 
-/// `(0x0; 0xff)`: value, then mask, as the kernel's tnum_strn prints them.
+/// `(0x0; 0xff)`: value, then mask; one number is printed as such, in decimal if it has 16 bits at most (the kernel's
+/// tnum_strn).
 impl fmt::Display for Tnum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "({:#x}; {:#x})", self.value, self.mask)
+        match *self {
+            Tnum { value, mask: 0 } if value <= u64::from(u16::MAX) => write!(f, "{value}"),
+            Tnum { value, mask: 0 } => write!(f, "{value:#x}"),
+            Tnum { value, mask } => write!(f, "({value:#x}; {mask:#x})"),
+        }
     }
 }
 

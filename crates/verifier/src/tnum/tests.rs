@@ -188,7 +188,8 @@ fn halves() {
     assert!(wide.const_subreg(9).is_const_subreg() && !wide.is_const_subreg());
     assert!(Tnum::unknown().is_unknown() && !wide.is_unknown());
     assert_eq!(Tnum::UNKNOWN.to_string(), "(0x0; 0xffffffffffffffff)");
-    assert_eq!(Tnum::constant(0).to_string(), "(0x0; 0x0)");
+    let constants = [0, 0xffff, 0x1_0000, u64::MAX].map(|it| Tnum::constant(it).to_string());
+    assert_eq!(constants, ["0", "65535", "0x10000", "0xffffffffffffffff"]);
 }
 
 /// A tnum and one of its members.
