@@ -36,21 +36,24 @@ pub(crate) struct Linked {
 pub(crate) fn link(object: &Object, relocated: &Relocated, entry: usize) -> Result<Linked, Error> {
     let mut linker =
         Linker { object, relocated, bases: vec![None; object.programs.len()], out: Linked::default() };
-    linker.append(entry)?;
-    let mut stack = vec![(entry, 0)];
-    while let Some((at, next)) = stack.pop() {
-        let program = linker.program(at)?;
-        let Some(reloc) = program.relocs.get(next) else { continue };
-        stack.push((at, next + 1));
-        if let Target::Subprog { program: callee, .. } = reloc.target
-            && linker.bases.get(callee).is_some_and(Option::is_none)
-        {
-            linker.append(callee)?;
-            stack.push((callee, 0));
-        }
+    linker.append_with_callees(entry)?;
+    // libbpf puts the callback of exceptions last, unless something calls it (which the kernel will refuse).
+    if let Some(callback) = exception_callback(object, entry)
+        && linker.bases.get(callback).is_some_and(Option::is_none)
+    {
+        linker.append_with_callees(callback)?;
     }
     linker.patch()?;
     Ok(linker.out)
+}
+
+/// The function that handles exceptions of a program: `__exception_cb(name)`, a tag in BTF.
+fn exception_callback(object: &Object, entry: usize) -> Option<usize> {
+    let func = object.programs.get(entry)?.btf_func?;
+    let btf = object.btf.as_ref()?;
+    let mut tags = btf.decl_tags(func).filter(|(component, _)| component.is_none());
+    let name = tags.find_map(|(_, text)| text.strip_prefix("exception_callback:"))?;
+    object.programs.iter().position(|it| it.is_subprogram && it.name == name)
 }
 
 struct Linker<'a> {
@@ -66,6 +69,23 @@ impl<'a> Linker<'a> {
         self.object.programs.get(index).ok_or_else(|| {
             Error::bad_input("", format!("a relocation names function {index}, which is not there"))
         })
+    }
+
+    fn append_with_callees(&mut self, entry: usize) -> Result<(), Error> {
+        self.append(entry)?;
+        let mut stack = vec![(entry, 0)];
+        while let Some((at, next)) = stack.pop() {
+            let program = self.program(at)?;
+            let Some(reloc) = program.relocs.get(next) else { continue };
+            stack.push((at, next + 1));
+            if let Target::Subprog { program: callee, .. } = reloc.target
+                && self.bases.get(callee).is_some_and(Option::is_none)
+            {
+                self.append(callee)?;
+                stack.push((callee, 0));
+            }
+        }
+        Ok(())
     }
 
     fn append(&mut self, index: usize) -> Result<(), Error> {

@@ -153,7 +153,7 @@ impl Verifier<'_> {
                     continue;
                 }
                 if it.is_exception_cb {
-                    return refuse!(self, EINVAL, "insn {i} cannot call exception cb directly\n");
+                    return refuse!(self, EINVAL, "insn {i} cannot call exception cb directly");
                 }
             }
             return Ok(Some((i, callee)));

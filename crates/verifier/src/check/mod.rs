@@ -247,7 +247,8 @@ impl Verifier<'_> {
     /// The function ends (`process_bpf_exit_full`).
     fn check_exit(&mut self, exception_exit: bool) -> Check<Step> {
         let is_main = self.cur.curframe() == 0;
-        self.check_resource_leak(exception_exit, is_main, "BPF_EXIT instruction in main prog")?;
+        let prefix = if exception_exit { "bpf_throw" } else { "BPF_EXIT instruction in main prog" };
+        self.check_resource_leak(exception_exit, exception_exit || is_main, prefix)?;
         if exception_exit {
             return Ok(Step::End);
         }
