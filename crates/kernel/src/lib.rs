@@ -102,6 +102,7 @@ pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;
 pub use invocation::{NextHop, Redirect, Through};
 pub use kernel::Kernel;
+pub use kfuncs::emulated_kfuncs;
 pub use net::{ClonedPacket, Device, Net, NetEffects, NetSocket, Prefix, Route, RouteKind, Sysctl, Tunnel};
 pub use notes::Note;
 pub use outside::OutsideKind;

@@ -65,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) iterations: u64,
     /// Kernel functions that were called by id.
     pub(crate) kfuncs: Known,
+    /// The CPU that `bpf_cpumask_any_distribute` gave last.
+    pub(crate) last_distributed: usize,
     /// What the two sides of a session share: its address, once it was asked for.
     pub(crate) session_cookie: u64,
     /// Memory that was made for arguments.
@@ -112,6 +114,7 @@ impl Core {
             formats: BTreeMap::new(),
             iterations: 0,
             kfuncs: Known::default(),
+            last_distributed: 0,
             session_cookie: 0,
             keep: Keep::default(),
             net: Net::default(),
