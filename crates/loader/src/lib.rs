@@ -31,7 +31,7 @@ mod target;
 pub mod types;
 
 pub use error::Error;
-pub use kconfig::Kconfig;
+pub use kconfig::{Answer as KconfigAnswer, Kconfig};
 pub use load::{Loaded, LoadedMap, LoadedProgram};
 pub use open::{MapPlan, MapSource, OpenObject, ProgramPlan};
 pub use struct_ops::Member;

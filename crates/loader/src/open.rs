@@ -148,6 +148,11 @@ impl OpenObject {
         &mut self.programs
     }
 
+    /// The kernel's configuration, as the object's variables will see it.
+    pub fn kconfig(&self) -> &Kconfig {
+        &self.kconfig
+    }
+
     /// The kernel's configuration, to change what the object's `.kconfig` section will hold.
     pub fn kconfig_mut(&mut self) -> &mut Kconfig {
         &mut self.kconfig

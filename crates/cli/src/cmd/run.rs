@@ -124,6 +124,7 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
         repeat: args.engine.repeat,
         memory: args.engine.memory,
         btf: Some(input::types(&args.btf)?),
+        kconfig: input::kconfig(args.kconfig.as_deref())?,
         ..RunRequest::default()
     };
     if let Some(packet) = &args.packet {
