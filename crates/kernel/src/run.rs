@@ -218,8 +218,10 @@ impl Kernel {
         if let Some(refused) = self.memory.take_refused() {
             return Err(RunError::HostLimit(over_limit(&refused)));
         }
+        let object = self.core.unreleased_object(&self.memory, &machine);
+        let unreleased = self.core.unreleased(&machine).or(object);
         let report = match (exit, held) {
-            (Exit::Return(_), None) => match (self.core.unreleased(&machine), res_held.first()) {
+            (Exit::Return(_), None) => match (unreleased, res_held.first()) {
                 (None, None) => return Ok(machine),
                 (Some(report), _) => report,
                 (None, Some(held)) => self.core.report_at(

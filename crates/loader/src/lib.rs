@@ -25,7 +25,6 @@ mod map_types;
 mod open;
 pub mod readers;
 pub mod sec;
-mod special;
 mod struct_ops;
 mod target;
 pub mod types;

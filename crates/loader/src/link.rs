@@ -37,20 +37,24 @@ pub(crate) fn link(object: &Object, relocated: &Relocated, entry: usize) -> Resu
     let mut linker =
         Linker { object, relocated, bases: vec![None; object.programs.len()], out: Linked::default() };
     linker.append(entry)?;
-    let mut stack = vec![(entry, 0)];
-    while let Some((at, next)) = stack.pop() {
-        let program = linker.program(at)?;
-        let Some(reloc) = program.relocs.get(next) else { continue };
-        stack.push((at, next + 1));
-        if let Target::Subprog { program: callee, .. } = reloc.target
-            && linker.bases.get(callee).is_some_and(Option::is_none)
-        {
-            linker.append(callee)?;
-            stack.push((callee, 0));
-        }
+    linker.follow(entry)?;
+    // What catches exceptions is called by none, and goes last (`bpf_program__attach_exception_cb`).
+    if let Some(catch) = exception_callback(object, entry)
+        && linker.bases.get(catch).is_some_and(Option::is_none)
+    {
+        linker.append(catch)?;
+        linker.follow(catch)?;
     }
     linker.patch()?;
     Ok(linker.out)
+}
+
+/// The function that a program's tag names as its exception callback (`exception_callback:NAME`).
+fn exception_callback(object: &Object, entry: usize) -> Option<usize> {
+    let (btf, id) = (object.btf.as_ref()?, object.programs.get(entry)?.btf_func?);
+    let mut tags = btf.decl_tags(id).filter(|it| it.0.is_none());
+    let name = tags.find_map(|(_, tag)| tag.strip_prefix("exception_callback:"))?;
+    object.programs.iter().position(|it| it.name == name)
 }
 
 struct Linker<'a> {
@@ -62,6 +66,23 @@ struct Linker<'a> {
 }
 
 impl<'a> Linker<'a> {
+    /// Adds what a function mentions, and what that does.
+    fn follow(&mut self, entry: usize) -> Result<(), Error> {
+        let mut stack = vec![(entry, 0)];
+        while let Some((at, next)) = stack.pop() {
+            let program = self.program(at)?;
+            let Some(reloc) = program.relocs.get(next) else { continue };
+            stack.push((at, next + 1));
+            if let Target::Subprog { program: callee, .. } = reloc.target
+                && self.bases.get(callee).is_some_and(Option::is_none)
+            {
+                self.append(callee)?;
+                stack.push((callee, 0));
+            }
+        }
+        Ok(())
+    }
+
     fn program(&self, index: usize) -> Result<&'a Program, Error> {
         self.object.programs.get(index).ok_or_else(|| {
             Error::bad_input("", format!("a relocation names function {index}, which is not there"))

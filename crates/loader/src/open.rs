@@ -10,7 +10,6 @@ use skep_object::{DataKind, MapDef, Object, Var};
 use crate::error::Error;
 use crate::kconfig::Kconfig;
 use crate::sec::{self, SecDef};
-use crate::special;
 use crate::target;
 
 /// An object between open and load, as libbpf's `bpf_object` is between `bpf_object__open` and `bpf_object__load`.
@@ -331,7 +330,7 @@ fn spec_of(object: &Object, def: &MapDef) -> MapSpec {
         numa_node: def.numa_node,
         name: def.name.clone(),
         special: match (&object.btf, def.value_type) {
-            (Some(btf), Some(value)) => special::fields(btf, value),
+            (Some(btf), Some(value)) => skep_kernel::special_fields(btf, value),
             _ => Vec::new(),
         },
         inner: def.inner.as_ref().map(|inner| Box::new(spec_of(object, inner))),

@@ -9,12 +9,16 @@ mod iter_num;
 mod iters;
 mod lock;
 mod memory;
+mod objects;
 mod sections;
 mod strings;
 mod task;
+mod throw;
 
 use crate::helpers::env::{Called, Env};
-use crate::helpers::{CALL_COST, Func, RESUME_COST, Resume, outcome, path_d_path};
+use crate::helpers::{
+    CALL_COST, Func, RESUME_COST, Resume, outcome, path_d_path, task_work, wq_init, wq_set_callback, wq_start,
+};
 use crate::state::Core;
 use skep_vm::{Call, Continuation, HostFault, Outcome};
 
@@ -92,6 +96,31 @@ kfuncs! {
     bpf_copy_from_user_task_str => memory::copy_from_user_task_str;
     bpf_map_sum_elem_count => memory::sum_elem_count;
     bpf_get_kmem_cache => memory::kmem_cache;
+
+    bpf_wq_init => wq_init;
+    bpf_wq_set_callback_impl => wq_set_callback;
+    bpf_wq_start => wq_start;
+    bpf_task_work_schedule_signal_impl => task_work;
+    bpf_task_work_schedule_resume_impl => task_work;
+    bpf_throw => throw::throw;
+
+    bpf_obj_new_impl => objects::new;
+    bpf_obj_drop_impl => objects::drop;
+    bpf_percpu_obj_new_impl => objects::percpu_new;
+    bpf_percpu_obj_drop_impl => objects::percpu_drop;
+    bpf_refcount_acquire_impl => objects::acquire;
+    bpf_list_push_front_impl => objects::push_front;
+    bpf_list_push_back_impl => objects::push_back;
+    bpf_list_pop_front => objects::pop_front;
+    bpf_list_pop_back => objects::pop_back;
+    bpf_list_front => objects::front;
+    bpf_list_back => objects::back;
+    bpf_rbtree_add_impl => objects::rbtree_add, then objects::rbtree_added;
+    bpf_rbtree_remove => objects::rbtree_remove;
+    bpf_rbtree_first => objects::rbtree_first;
+    bpf_rbtree_root => objects::rbtree_root;
+    bpf_rbtree_left => objects::rbtree_left;
+    bpf_rbtree_right => objects::rbtree_right;
 
     bpf_dynptr_from_skb => dynptr::from_skb;
     bpf_dynptr_from_skb_meta => dynptr::from_skb_meta;

@@ -17,6 +17,7 @@ mod network;
 mod network_sockets;
 mod objects;
 mod objects_prop;
+mod owned;
 mod packets;
 mod perf_model;
 mod perf_output;
