@@ -98,6 +98,10 @@ pub(crate) struct RunArgs {
     /// The types of the simulated kernel: a file (BTF, vmlinux, vmlinuz, or a BTFHub archive), `host`, or `bundled`
     #[arg(long, value_name = "FILE|host|bundled", default_value = "bundled", conflicts_with = "raw")]
     pub(crate) btf: String,
+    /// The configuration of the simulated kernel: a file (plain or gzip, as /boot/config-* and /proc/config.gz), or `host`
+    /// [default: that of a kernel like Debian's 6.12]
+    #[arg(long, value_name = "FILE|host", conflicts_with = "raw")]
+    pub(crate) kconfig: Option<String>,
     /// The simulated cpu that runs the program
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) cpu: u32,
@@ -125,6 +129,9 @@ pub(crate) struct InspectArgs {
     /// given several times
     #[arg(long, value_name = "FILE|host|bundled", default_value = "bundled")]
     pub(crate) btf: Vec<String>,
+    /// The configuration of these kernels: a file (plain or gzip), or `host` [default: that of a kernel like Debian's 6.12]
+    #[arg(long, value_name = "FILE|host")]
+    pub(crate) kconfig: Option<String>,
     /// Print one JSON document on stdout and nothing else
     #[arg(long)]
     pub(crate) json: bool,

@@ -47,6 +47,13 @@ pub(crate) fn types(argument: &str) -> Result<skep::TargetBtf, Failure> {
     skep::target::named(argument).map_err(|error| Failure::usage(format!("--btf {error}")))
 }
 
+/// The configuration of a kernel: `host`, or a file.
+pub(crate) fn kconfig(argument: Option<&str>) -> Result<Option<skep::Kconfig>, Failure> {
+    let read =
+        |name| skep::Kconfig::named(name).map_err(|error| Failure::usage(format!("--kconfig {error}")));
+    argument.map(read).transpose()
+}
+
 /// Bytes from hex digits; white space and `:` between them are free.
 pub(crate) fn hex(text: &str) -> Result<Vec<u8>, String> {
     // Colons become blanks, so that places in messages stay true.

@@ -44,6 +44,7 @@ mod disasm;
 mod encode;
 mod end;
 mod error;
+pub mod facts;
 mod fmt;
 mod form;
 mod imm64;

@@ -24,7 +24,10 @@ impl Host for Core {
     }
 
     fn resume(&mut self, call: &mut Call<'_>, cont: Continuation, r0: u64) -> Outcome {
-        helpers::resume(self, call, cont, r0)
+        match kfuncs::resumes(cont) {
+            true => kfuncs::resume(self, call, cont, r0),
+            false => helpers::resume(self, call, cont, r0),
+        }
     }
 
     fn bad_load(&mut self, call: &mut Call<'_>, fault: &Fault) -> Option<u64> {
@@ -61,6 +64,10 @@ impl Core {
         for addr in self.now.scratch.drain(..) {
             memory.free(addr);
         }
+        for piece in self.now.pieces.drain(..) {
+            self.world.end(piece, memory, &mut self.user);
+        }
+        self.now.kern_ctx = None;
     }
 
     /// Where a call is, for the objects that it makes.

@@ -5,6 +5,7 @@ use crate::effects::Effects;
 use crate::fire::{Seq, Traced};
 use crate::net::{HeldSocket, NetEffects};
 use crate::notes::BadLoads;
+use crate::world::Piece;
 use skep_abi::{MapType, ProgType};
 use skep_maps::ObjRef;
 use skep_memory::Site;
@@ -85,8 +86,16 @@ pub(crate) struct Invocation {
     pub(crate) held: Option<Held>,
     /// Rings that are being drained.
     pub(crate) draining: Vec<ObjRef>,
-    /// Keys that callbacks of `bpf_for_each_map_elem` look at, to be freed: one for each walk under way.
+    /// Kernel memory to be freed: what callbacks look at, and what iterators go over.
     pub(crate) scratch: Vec<u64>,
+    /// Kernel objects that were made for the program, to be ended with it.
+    pub(crate) pieces: Vec<Piece>,
+    /// The kernel's own view of the context, once it was asked for.
+    pub(crate) kern_ctx: Option<u64>,
+    /// The `bpf_res_spin_lock`s that are held, the last one at the end.
+    pub(crate) res_held: Vec<Held>,
+    /// How often interrupts were turned off.
+    pub(crate) irqs_off: u32,
 }
 
 /// A lock that a program took.

@@ -210,17 +210,25 @@ impl Kernel {
     pub(crate) fn ended(&mut self, machine: Machine, exit: Exit) -> Result<Machine, RunError> {
         self.core.free_scratch(&self.memory);
         let held = self.core.now.held.take();
-        if let Some(held) = held {
-            let _ = self.memory.poke_u32(held.addr, 0);
+        let res_held = std::mem::take(&mut self.core.now.res_held);
+        for lock in held.iter().chain(&res_held) {
+            let _ = self.memory.poke_u32(lock.addr, 0);
         }
         // Helpers are stopped at once; this was a frame of the stack, and a fault in the eyes of the machine.
         if let Some(refused) = self.memory.take_refused() {
             return Err(RunError::HostLimit(over_limit(&refused)));
         }
+        let object = self.core.unreleased_object(&self.memory, &machine);
+        let unreleased = self.core.unreleased(&machine).or(object);
         let report = match (exit, held) {
-            (Exit::Return(_), None) => match self.core.unreleased(&machine) {
-                None => return Ok(machine),
-                Some(report) => report,
+            (Exit::Return(_), None) => match (unreleased, res_held.first()) {
+                (None, None) => return Ok(machine),
+                (Some(report), _) => report,
+                (None, Some(held)) => self.core.report_at(
+                    held.site,
+                    &machine,
+                    "bpf_res_spin_unlock is missing: this lock is still held when the program ends",
+                ),
             },
             (Exit::Return(_), Some(held)) => self.core.report_at(
                 held.site,

@@ -10,6 +10,7 @@ use crate::kfuncs::Known;
 use crate::net::{Net, Sockets, Sysctl};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
+use crate::owned::Owned;
 use crate::prog::TextMap;
 use crate::rng::{Rng, mix};
 use crate::stacks::Stacks;
@@ -53,6 +54,8 @@ pub(crate) struct Core {
     /// Cookies that such objects were given so far.
     pub(crate) cookies: u64,
     pub(crate) timers: Timers,
+    /// Objects that programs made.
+    pub(crate) owned: Owned,
     pub(crate) user: UserMemory,
     pub(crate) trace: TraceLog,
     /// Ids that perf events were given so far.
@@ -65,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) iterations: u64,
     /// Kernel functions that were called by id.
     pub(crate) kfuncs: Known,
+    /// The CPU that `bpf_cpumask_any_distribute` gave last.
+    pub(crate) last_distributed: usize,
     /// What the two sides of a session share: its address, once it was asked for.
     pub(crate) session_cookie: u64,
     /// Memory that was made for arguments.
@@ -105,6 +110,7 @@ impl Core {
             outside: BTreeMap::new(),
             cookies: 0,
             timers: Timers::default(),
+            owned: Owned::default(),
             user: UserMemory::default(),
             trace: TraceLog::default(),
             perf_ids: 0,
@@ -112,6 +118,7 @@ impl Core {
             formats: BTreeMap::new(),
             iterations: 0,
             kfuncs: Known::default(),
+            last_distributed: 0,
             session_cookie: 0,
             keep: Keep::default(),
             net: Net::default(),
@@ -137,9 +144,14 @@ impl Core {
 
     /// Drops what left a map.
     pub(crate) fn drop_displaced(&mut self, displaced: Displaced) {
-        // What a kptr points to lives on: no object of the world is counted.
-        for field in displaced.fields.iter().filter(|it| it.kind == SpecialKind::Timer) {
-            self.end_timer(field.addr);
+        for field in &displaced.fields {
+            match field.kind {
+                SpecialKind::Timer | SpecialKind::Workqueue | SpecialKind::TaskWork => {
+                    self.end_timer(field.addr)
+                }
+                // Kernel objects that a kptr points to live on: none of the world is counted.
+                _ => self.owned.orphan(field),
+            }
         }
         self.drop_objects(displaced.objects);
     }
@@ -169,6 +181,7 @@ impl Core {
                 Object::Btf(_) => {}
             }
         }
+        self.owned.sweep(memory);
     }
 
     /// The number of the map that an fd stands for.

@@ -1,6 +1,8 @@
-//! `bpf_timer`: callbacks at a time of the simulated clock (`kernel/bpf/helpers.c`).
+//! `bpf_timer`: callbacks at a time of the simulated clock, and `bpf_wq` and `bpf_task_work`: callbacks soon
+//! (`kernel/bpf/helpers.c`).
 //!
-//! Time passes when the test says so ([`Kernel::advance`]); then the timers that are due run, each at its time.
+//! Time passes when the test says so ([`Kernel::advance`]); then the timers that are due run, each at its time. Work is
+//! due at once, and runs when time passes, be it none.
 
 use crate::invocation::Invocation;
 use crate::kernel::Kernel;
@@ -27,6 +29,19 @@ pub(crate) struct Timer {
     pub(crate) expires: Option<u64>,
     /// The CPU that started it.
     pub(crate) cpu: u32,
+    /// What it is.
+    pub(crate) kind: Kind,
+}
+
+/// What runs callbacks later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// `bpf_timer`.
+    Timer,
+    /// `bpf_wq`: as soon as time passes.
+    Work,
+    /// `bpf_task_work`: the same, once, as this task.
+    Task(u64),
 }
 
 /// A function of a program.
@@ -72,8 +87,8 @@ impl Core {
 }
 
 impl Kernel {
-    /// Lets time pass: the clocks go on by `ns` nanoseconds, and the callbacks of timers run when they are due. Answers
-    /// how many ran.
+    /// Lets time pass: the clocks go on by `ns` nanoseconds, and the callbacks of timers run when they are due; those of
+    /// work queues and of work for tasks before. Answers how many ran.
     ///
     /// # Errors
     /// A callback faulted, with a report: the clock stands where that one was due, and the other timers wait. Or more
@@ -101,7 +116,7 @@ impl Kernel {
     fn call_back(&mut self, addr: u64) -> Result<(), RunError> {
         let Some(timer) = self.core.timers.by_addr.get_mut(&addr) else { return Ok(()) };
         timer.expires = None;
-        let (map, cpu) = (timer.map, timer.cpu);
+        let (map, cpu, kind) = (timer.map, timer.cpu, timer.kind);
         let Some(Callback { prog, func }) = timer.callback else { return Ok(()) };
         let Some(element) = self.core.objects.map(map).and_then(|it| it.map.key_of(addr)) else {
             return Ok(());
@@ -119,6 +134,12 @@ impl Kernel {
         self.core.now = Invocation { cpu, prog_type: Some(info.prog_type), ..Invocation::default() };
         self.core.objects.retain(prog);
         self.core.timers.running = Some(addr);
+        let before = self.core.world.on_cpu.get(&cpu).copied();
+        if let Kind::Task(task) = kind {
+            self.core.end_timer(addr);
+            self.core.world.on_cpu.insert(cpu, task);
+        }
+        let task = self.core.enter_cpu(&self.memory, cpu);
         let args = [handle(map), key_addr, value, 0, 0];
         let machine = Machine::with_poison(program, stack, args, self.core.poison.clone()).starting_at(func);
         let ran = match machine {
@@ -130,6 +151,13 @@ impl Kernel {
             None => Err(RunError::BadInput(format!("{func:#x} is no function of {}", info.name))),
         };
         self.core.timers.running = None;
+        if let Some(task) = task {
+            self.core.task = task;
+        }
+        match before {
+            Some(task) => self.core.world.on_cpu.insert(cpu, task),
+            None => self.core.world.on_cpu.remove(&cpu),
+        };
         self.memory.free(key_addr);
         self.core.objects.release(prog);
         self.core.sweep(&self.memory);

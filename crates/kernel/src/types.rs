@@ -12,6 +12,8 @@ pub struct TargetBtf {
     pub origin: Arc<str>,
     /// The kernel's own types.
     pub vmlinux: Arc<Btf>,
+    /// The kernel's version as `LINUX_VERSION_CODE` has it, where it is known.
+    pub version: Option<u32>,
     /// Types of modules, by module name: split BTF on top of `vmlinux`.
     pub modules: Vec<(Arc<str>, Arc<Btf>)>,
 }
@@ -19,7 +21,7 @@ pub struct TargetBtf {
 impl TargetBtf {
     /// The types of a kernel without modules.
     pub fn new(origin: impl Into<Arc<str>>, vmlinux: Arc<Btf>) -> TargetBtf {
-        TargetBtf { origin: origin.into(), vmlinux, modules: Vec::new() }
+        TargetBtf { origin: origin.into(), vmlinux, version: None, modules: Vec::new() }
     }
 }
 

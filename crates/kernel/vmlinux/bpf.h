@@ -1165,6 +1165,10 @@ struct bpf_wq {
 	__u64 __opaque[2];
 };
 
+struct bpf_task_work {
+	__u64 __opaque;
+};
+
 struct bpf_dynptr {
 	__u64 __opaque[2];
 };

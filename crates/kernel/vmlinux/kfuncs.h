@@ -239,3 +239,15 @@ KFUNC(void, hid_bpf_release_context, struct hid_bpf_ctx *ctx)
 KFUNC(int, hid_bpf_hw_request, struct hid_bpf_ctx *ctx, __u8 *buf, size_t buf__sz, enum hid_report_type rtype,
       enum hid_class_request reqtype)
 KFUNC(int, hid_bpf_input_report, struct hid_bpf_ctx *ctx, enum hid_report_type type, u8 *buf, const size_t buf__sz)
+KFUNC(int, bpf_res_spin_lock_irqsave, struct bpf_res_spin_lock *lock, long unsigned int *flags__irq_flag)
+KFUNC(void, bpf_res_spin_unlock_irqrestore, struct bpf_res_spin_lock *lock, long unsigned int *flags__irq_flag)
+KFUNC(int, bpf_dynptr_from_skb_meta, struct __sk_buff *skb_, u64 flags, struct bpf_dynptr *ptr__uninit)
+KFUNC(int, bpf_probe_read_kernel_str_dynptr, struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)
+KFUNC(int, bpf_probe_read_user_str_dynptr, struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)
+KFUNC(int, bpf_copy_from_user_dynptr, struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)
+KFUNC(int, bpf_copy_from_user_str_dynptr, struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign)
+KFUNC(int, bpf_task_work_schedule_resume_impl, struct task_struct *task, struct bpf_task_work *tw, void *map__map,
+      int (*callback)(struct bpf_map *, void *, void *), void *aux__prog)
+KFUNC(int, bpf_task_work_schedule_signal_impl, struct task_struct *task, struct bpf_task_work *tw, void *map__map,
+      int (*callback)(struct bpf_map *, void *, void *), void *aux__prog)
+KFUNC(int, bpf_arena_reserve_pages, void *p__map, void *ptr__ign, u32 page_cnt)

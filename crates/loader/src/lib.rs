@@ -25,13 +25,12 @@ mod map_types;
 mod open;
 pub mod readers;
 pub mod sec;
-mod special;
 mod struct_ops;
 mod target;
 pub mod types;
 
 pub use error::Error;
-pub use kconfig::Kconfig;
+pub use kconfig::{Answer as KconfigAnswer, Kconfig};
 pub use load::{Loaded, LoadedMap, LoadedProgram};
 pub use open::{MapPlan, MapSource, OpenObject, ProgramPlan};
 pub use struct_ops::Member;

@@ -36,24 +36,25 @@ pub(crate) struct Linked {
 pub(crate) fn link(object: &Object, relocated: &Relocated, entry: usize) -> Result<Linked, Error> {
     let mut linker =
         Linker { object, relocated, bases: vec![None; object.programs.len()], out: Linked::default() };
-    linker.append_with_callees(entry)?;
-    // libbpf puts the callback of exceptions last, unless something calls it (which the kernel will refuse).
-    if let Some(callback) = exception_callback(object, entry)
-        && linker.bases.get(callback).is_some_and(Option::is_none)
+    linker.append(entry)?;
+    linker.follow(entry)?;
+    // What catches exceptions is called by none, and goes last (`bpf_program__attach_exception_cb`).
+    if let Some(catch) = exception_callback(object, entry)
+        && linker.bases.get(catch).is_some_and(Option::is_none)
     {
-        linker.append_with_callees(callback)?;
+        linker.append(catch)?;
+        linker.follow(catch)?;
     }
     linker.patch()?;
     Ok(linker.out)
 }
 
-/// The function that handles exceptions of a program: `__exception_cb(name)`, a tag in BTF.
+/// The function that a program's tag names as its exception callback (`exception_callback:NAME`).
 fn exception_callback(object: &Object, entry: usize) -> Option<usize> {
-    let func = object.programs.get(entry)?.btf_func?;
-    let btf = object.btf.as_ref()?;
-    let mut tags = btf.decl_tags(func).filter(|(component, _)| component.is_none());
-    let name = tags.find_map(|(_, text)| text.strip_prefix("exception_callback:"))?;
-    object.programs.iter().position(|it| it.is_subprogram && it.name == name)
+    let (btf, id) = (object.btf.as_ref()?, object.programs.get(entry)?.btf_func?);
+    let mut tags = btf.decl_tags(id).filter(|it| it.0.is_none());
+    let name = tags.find_map(|(_, tag)| tag.strip_prefix("exception_callback:"))?;
+    object.programs.iter().position(|it| it.name == name)
 }
 
 struct Linker<'a> {
@@ -65,14 +66,8 @@ struct Linker<'a> {
 }
 
 impl<'a> Linker<'a> {
-    fn program(&self, index: usize) -> Result<&'a Program, Error> {
-        self.object.programs.get(index).ok_or_else(|| {
-            Error::bad_input("", format!("a relocation names function {index}, which is not there"))
-        })
-    }
-
-    fn append_with_callees(&mut self, entry: usize) -> Result<(), Error> {
-        self.append(entry)?;
+    /// Adds what a function mentions, and what that does.
+    fn follow(&mut self, entry: usize) -> Result<(), Error> {
         let mut stack = vec![(entry, 0)];
         while let Some((at, next)) = stack.pop() {
             let program = self.program(at)?;
@@ -86,6 +81,12 @@ impl<'a> Linker<'a> {
             }
         }
         Ok(())
+    }
+
+    fn program(&self, index: usize) -> Result<&'a Program, Error> {
+        self.object.programs.get(index).ok_or_else(|| {
+            Error::bad_input("", format!("a relocation names function {index}, which is not there"))
+        })
     }
 
     fn append(&mut self, index: usize) -> Result<(), Error> {

@@ -376,7 +376,7 @@ fn configured(
     let Some(section) = object.data.get(index).filter(|it| it.kind == DataKind::Kconfig) else {
         return Ok(plan);
     };
-    match kconfig.fill(section, &object.externs, kernel.btf().map(|it| &*it.vmlinux)) {
+    match kconfig.fill(section, &object.externs, kernel.btf()) {
         Ok(bytes) => {
             plan.initial = Some(bytes);
             Ok(plan)

@@ -10,7 +10,6 @@ use skep_object::{DataKind, MapDef, Object, Var};
 use crate::error::Error;
 use crate::kconfig::Kconfig;
 use crate::sec::{self, SecDef};
-use crate::special;
 use crate::target;
 
 /// An object between open and load, as libbpf's `bpf_object` is between `bpf_object__open` and `bpf_object__load`.
@@ -146,6 +145,11 @@ impl OpenObject {
     /// The programs, to change type, flags or whether they are loaded.
     pub fn programs_mut(&mut self) -> &mut [ProgramPlan] {
         &mut self.programs
+    }
+
+    /// The kernel's configuration, as the object's variables will see it.
+    pub fn kconfig(&self) -> &Kconfig {
+        &self.kconfig
     }
 
     /// The kernel's configuration, to change what the object's `.kconfig` section will hold.
@@ -326,7 +330,7 @@ fn spec_of(object: &Object, def: &MapDef) -> MapSpec {
         numa_node: def.numa_node,
         name: def.name.clone(),
         special: match (&object.btf, def.value_type) {
-            (Some(btf), Some(value)) => special::fields(btf, value),
+            (Some(btf), Some(value)) => skep_kernel::special_fields(btf, value),
             _ => Vec::new(),
         },
         inner: def.inner.as_ref().map(|inner| Box::new(spec_of(object, inner))),

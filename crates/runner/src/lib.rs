@@ -36,8 +36,8 @@ pub use capture::{Capture, CaptureError, Captured};
 pub use conformance::{Conformance, conformance, hex};
 pub use context::ContextReport;
 pub use inspect::{
-    ExternInspection, GlobalInspection, HelperUse, Inspection, MapInspection, Need, Problem,
-    ProgramInspection, RelocationInspection, TargetInspection, TypeUse, inspect,
+    ConfigInspection, ExternInspection, GlobalInspection, HelperUse, Inspection, MapInspection, Need,
+    Problem, ProgramInspection, RelocationInspection, TargetInspection, TypeUse, inspect,
 };
 pub use json::{hex_string, value_to_json};
 pub use listing::{Listing, ListingLine, list_object, list_raw};

@@ -1,6 +1,6 @@
 //! What `skep run` is asked for.
 
-use skep::{Args, Error, Result, TargetBtf};
+use skep::{Args, Error, Kconfig, Result, TargetBtf};
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct RunRequest {
     pub memory: Option<u64>,
     /// The types of the simulated kernel; the bundled ones if there are none.
     pub btf: Option<TargetBtf>,
+    /// The kernel's configuration; that of the profile if there is none.
+    pub kconfig: Option<Kconfig>,
 }
 
 impl Default for RunRequest {
@@ -55,6 +57,7 @@ impl Default for RunRequest {
             repeat: None,
             memory: None,
             btf: None,
+            kconfig: None,
         }
     }
 }

@@ -192,6 +192,9 @@ fn prepared(object: &[u8], request: &RunRequest) -> Result<(Builder, String)> {
     if let Some(btf) = &request.btf {
         builder = builder.btf(btf.clone());
     }
+    if let Some(config) = &request.kconfig {
+        builder = builder.kconfig_file(config.clone());
+    }
     let name = choose(&mut builder, request.program.as_deref())?;
     builder = builder.autoload(&name, true)?;
     for (name, max_entries) in &request.max_entries {

@@ -5,7 +5,7 @@ use std::path::Path;
 use bytemuck::NoUninit;
 use skep_abi::ProgType;
 use skep_kernel::{Arch, Config, Fd, Kernel, TargetBtf, Task, vmlinux};
-use skep_loader::OpenObject;
+use skep_loader::{Kconfig, OpenObject};
 use skep_maps::MapSpec;
 
 use crate::error::{Error, Result};
@@ -158,6 +158,22 @@ impl Builder {
     #[must_use]
     pub fn kconfig(mut self, name: &str, value: impl std::fmt::Display) -> Builder {
         self.open.kconfig_mut().set(name, value.to_string());
+        self
+    }
+
+    /// The kernel's configuration: a file's in place of skep's own, which is like that of Debian's 6.12. What was set with
+    /// [`Builder::kconfig`] stays.
+    ///
+    /// ```no_run
+    /// # fn main() -> skep::Result<()> {
+    /// let config = skep::Kconfig::file("/boot/config-6.12.9-amd64".as_ref())?;
+    /// let sk = skep::open("tool.bpf.o")?.kconfig_file(config).load()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn kconfig_file(mut self, config: Kconfig) -> Builder {
+        self.open.kconfig_mut().replace_file(config);
         self
     }
 

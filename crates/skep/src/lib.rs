@@ -60,6 +60,7 @@ pub use skep_kernel::{
 };
 pub use skep_kernel::{ObjectError, ObjectMut, SocketSpec};
 pub use skep_loader as loader;
+pub use skep_loader::Kconfig;
 pub use skep_maps as maps;
 pub use skep_maps::MapSpec;
 pub use skep_memory as memory;

@@ -95,8 +95,10 @@ pub struct Aux {
     pub live_regs_before: u16,
     /// The strongly connected component of the graph, 0: none.
     pub scc: u32,
-    /// A kfunc's flags and arguments were looked up: see `call`.
+    /// The argument of a kernel function that takes the program, from 1; 0: none.
     pub arg_prog: u8,
-    /// Facts: this instruction could not be reached in one of its directions. Bit 0: fell through, bit 1: jumped.
+    /// Ways that paths went from a conditional jump. Bit 0: fell through, bit 1: jumped.
     pub taken: u8,
+    /// The most bytes that a call accesses behind R1 to R5.
+    pub memory: [u32; 5],
 }

@@ -29,7 +29,6 @@ pub mod tnum;
 mod verifier;
 
 pub use explain::{Explanation, hint};
-pub use facts::Facts;
 pub use input::{Attach, Caps, Env, Func, Line, MapInfo, Options, Program, Target};
 pub use program::{Outcome, verify};
 pub use verifier::{Stats, Verifier};

@@ -8,7 +8,6 @@ use skep_btf::{Btf, BtfBuilder};
 use crate::aux::Aux;
 use crate::explain::Explanation;
 use crate::explored::Explored;
-use crate::facts::Facts;
 use crate::input::{Env, Options, Program};
 use crate::log::{LEVEL2, Log, STATS};
 use crate::prune::Pruning;
@@ -17,6 +16,7 @@ use crate::state::frame::Frame;
 use crate::state::reg::Reg;
 use crate::stop::{Check, Stop, verbose};
 use crate::verifier::{Stats, Verifier};
+use skep_isa::facts::Facts;
 
 /// What came of a verification.
 #[derive(Clone, PartialEq, Debug)]

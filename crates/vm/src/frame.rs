@@ -148,9 +148,24 @@ impl Machine {
         self.cpu.regs[Reg::FP.index()] = self.stack.top(self.callers.depth());
     }
 
-    /// Leaves all functions but the one that runs, for good.
-    pub(crate) fn drop_callers(&mut self, memory: &Memory) {
-        while self.pop_frame(memory).is_some() {}
+    /// Leaves all functions of the running program but its entry, for good.
+    pub(crate) fn drop_functions(&mut self, memory: &Memory) {
+        while self.callers.depth() > self.active.first && self.pop_frame(memory).is_some() {}
+    }
+
+    /// Starts another function of the program in the place of the current one, with one argument.
+    pub(crate) fn restart_frame(&mut self, memory: &Memory, pc: u32, argument: u64) -> Step {
+        let depth = self.callers.depth();
+        let opens = self.open_frame(memory, depth, &self.active.program, pc)?;
+        if self.active.opened && !opens {
+            self.stack.close(memory, depth);
+        }
+        self.poison_args_and_saved();
+        self.cpu.regs[Reg::R1.index()] = argument;
+        self.cpu.loops = MAX_LOOPS;
+        self.active.pc = pc;
+        self.point_at_frame(opens);
+        Ok(())
     }
 
     /// What a call leaves in r1 to r5.

@@ -145,8 +145,14 @@ pub enum Outcome {
         /// What the host wants to know when it returns.
         cont: Continuation,
     },
-    /// `bpf_throw`: ends the invocation, all its frames, with this value.
-    Throw(u64),
+    /// `bpf_throw`: ends the running program with all its functions and callbacks. Its caller gets the cookie, or what
+    /// the function at `catch` makes of it: a function pointer of the program, which runs in the place of its entry.
+    Throw {
+        /// What was thrown.
+        cookie: u64,
+        /// The exception callback.
+        catch: Option<u64>,
+    },
     /// The program or the host cannot go on.
     Fault(HostFault),
 }

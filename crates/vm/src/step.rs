@@ -175,10 +175,15 @@ impl Machine {
                 self.cpu.regs[1..6].copy_from_slice(&args);
                 Ok(())
             }
-            Outcome::Throw(value) => {
-                self.drop_callers(memory);
-                self.phase = Phase::Finished(value);
-                Ok(())
+            Outcome::Throw { cookie, catch: None } => {
+                self.drop_functions(memory);
+                self.set(Reg::R0, cookie);
+                self.leave(memory, host)
+            }
+            Outcome::Throw { cookie, catch: Some(func) } => {
+                let entry = self.function(func)?;
+                self.drop_functions(memory);
+                self.restart_frame(memory, entry, cookie)
             }
             Outcome::Fault(fault) => Err(Box::new(TrapKind::Host(fault))),
         }

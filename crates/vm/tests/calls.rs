@@ -463,6 +463,67 @@ fn a_throw_ends_everything() {
     assert_eq!((r0, machine.depth()), (99, 1));
 }
 
+/// What catches runs in the place of the entry: with its stack, and with nothing in registers but what was thrown.
+#[test]
+fn a_function_catches_what_is_thrown() {
+    let text = "
+        r6 = 7
+        call f
+        r0 = 1
+        exit
+    f:
+        r1 = 1
+        r2 = body ll
+        call 181
+        r0 = 2
+        exit
+    body:
+        r1 = 99
+        r2 = catch ll
+        call 8
+        r0 = 3
+        exit
+    catch:
+        r0 = r1
+        r0 += 1
+        *(u64 *)(r10 - 8) = r0
+        call g
+        r1 = *(u64 *)(r10 - 8)
+        r0 += r1
+        exit
+    g:
+        r0 = 1000
+        exit
+    ";
+    let (r0, machine, _) = returns(text, &Helpers::default());
+    assert_eq!((r0, machine.depth()), (1100, 1));
+    assert_eq!(machine.reg(Reg::R6), machine.poison().reg(Reg::R6));
+
+    let world = World::new();
+    let nowhere = program("r1 = 1\nr2 = 64\ncall 8\nexit");
+    let (end, ..) = run_all(&world, &nowhere, &Helpers::default(), None);
+    assert!(matches!(end, End::Trap { kind: TrapKind::BadCallback { func: 64 }, .. }), "{end:?}");
+    // One that throws for ever has a budget as well.
+    let again = program("r1 = 1\nr2 = f ll\ncall 8\nexit\nf:\nr1 = 1\nr2 = f ll\ncall 8\nexit");
+    let (end, machine, _) = run_all(&world, &again, &Helpers::default(), Some(10_000));
+    assert!(matches!(end, End::Trap { kind: TrapKind::Budget, .. }), "{end:?}");
+    assert_eq!(machine.insns(), 10_000);
+}
+
+/// A program that was tail-called in a subprogram throws as far as its own entry: whoever called the subprogram goes on.
+#[test]
+fn a_throw_ends_one_program_alone() {
+    let entry = "r6 = 5\ncall sub\nr0 += r6\nexit\nsub:\nr3 = 0\ncall 12\nr0 = 7\nexit";
+    for (next, result) in [
+        ("call f\nr0 = 1\nexit\nf:\nr1 = 30\ncall 3\nexit", 35),
+        ("call f\nr0 = 1\nexit\nf:\nr1 = 30\nr2 = c ll\ncall 8\nexit\nc:\nr0 = 400\nexit", 405),
+    ] {
+        let host = Helpers { programs: vec![tagged(next, 2)], ..Helpers::default() };
+        let (r0, machine, _) = returns(entry, &host);
+        assert_eq!((r0, machine.depth()), (result, 1));
+    }
+}
+
 #[test]
 fn hosts_can_fail() {
     let world = World::new();

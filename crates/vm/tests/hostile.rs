@@ -28,8 +28,17 @@ fn opcodes() -> Vec<u8> {
 fn slot() -> impl Strategy<Value = Insn> {
     let code = prop_oneof![9 => prop::sample::select(opcodes()), 1 => any::<u8>()];
     let helper = prop::sample::select(
-        &[id::ADD, id::TAIL_CALL, id::LOOP, id::CHARGE, id::THROW, id::FAIL, id::READ, id::TAIL_CALL_BLINDLY]
-            [..],
+        &[
+            id::ADD,
+            id::TAIL_CALL,
+            id::LOOP,
+            id::CHARGE,
+            id::THROW,
+            id::THROW_TO,
+            id::FAIL,
+            id::READ,
+            id::TAIL_CALL_BLINDLY,
+        ][..],
     );
     let imm = prop_oneof![-9i32..9, helper.prop_map(|id| id as i32), any::<i32>()];
     let off = prop_oneof![4 => Just(0i16), 4 => -9i16..9, 1 => any::<i16>()];

@@ -7,7 +7,8 @@ use crate::{input, show};
 pub(crate) fn main(args: &InspectArgs) -> Result<Done, Failure> {
     let bytes = input::file(&args.object)?;
     let targets = args.btf.iter().map(|name| input::types(name)).collect::<Result<Vec<_>, _>>()?;
-    let inspection = skep_runner::inspect(&bytes, &targets)
+    let kconfig = input::kconfig(args.kconfig.as_deref())?;
+    let inspection = skep_runner::inspect(&bytes, &targets, kconfig.as_ref())
         .map_err(|error| Failure::usage(format!("{}: {error}", args.object.display())))?;
     let mut out = anstream::stdout().lock();
     if args.json {

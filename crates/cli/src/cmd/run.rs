@@ -1,7 +1,7 @@
 //! `skep run`: a program, once or over a capture.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::path::Path;
 
 use crate::args::{Engine, EngineArgs, RunArgs};
@@ -114,6 +114,7 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
         repeat: args.engine.repeat,
         memory: args.engine.memory,
         btf: Some(input::types(&args.btf)?),
+        kconfig: input::kconfig(args.kconfig.as_deref())?,
         ..RunRequest::default()
     };
     if let Some(packet) = &args.packet {

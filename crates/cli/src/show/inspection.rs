@@ -57,6 +57,11 @@ fn print_target(out: &mut impl Write, it: &TargetInspection) -> io::Result<()> {
             writeln!(out, "    {DIM}at {source}{DIM:#}")?;
         }
     }
+    for config in &it.configuration {
+        let value = config.value.as_deref().unwrap_or("not set");
+        let source = config.source.as_ref().map_or_else(|| it.kconfig.clone(), Clone::clone);
+        writeln!(out, "  {} = {value}  {DIM}{source}{DIM:#}", config.name)?;
+    }
     for relo in &it.relocations {
         let number =
             |value: Option<u64>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());

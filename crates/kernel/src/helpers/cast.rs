@@ -154,6 +154,9 @@ pub(super) fn this_cpu_ptr(env: &mut Env<'_, '_>) -> Answer {
 
 fn on_cpu(env: &mut Env<'_, '_>, cpu: u32) -> Answer {
     let (ptr, memory) = (env.arg(0), env.memory());
+    if let Some(addr) = env.core.owned.per_cpu(ptr, cpu) {
+        return ret(addr);
+    }
     let addr = env.core.scene(memory).ok().and_then(|scene| scene.per_cpu(ptr, cpu));
     match addr {
         Some(addr) => ret(addr),

@@ -41,7 +41,7 @@ pub(super) fn skb_under_cgroup(env: &mut Env<'_, '_>) -> Answer {
 }
 
 /// `task_under_cgroup_hierarchy`: in the cgroup's own depth, the task's cgroup has it as an ancestor.
-fn is_under(fields: &Fields<'_>, task: u64, ancestor: u64) -> bool {
+pub(crate) fn is_under(fields: &Fields<'_>, task: u64, ancestor: u64) -> bool {
     let word = |addr: u64, name: &str, field: &str| fields.word(addr, name, field).unwrap_or(0);
     let css_set = word(task, "task_struct", "cgroups");
     let own = word(css_set, "css_set", "dfl_cgrp");

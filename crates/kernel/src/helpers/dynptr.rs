@@ -6,6 +6,7 @@
 use super::env::{Answer, Env, Stop, ret};
 use super::ring;
 use skep_abi::Errno;
+use skep_abi::flags::{BPF_F_INVALIDATE_HASH, BPF_F_RECOMPUTE_CSUM};
 
 /// `sizeof(struct bpf_dynptr_kern)`.
 const DYNPTR: usize = 16;
@@ -19,17 +20,27 @@ const READ_ONLY: u32 = 1 << 31;
 const LOCAL: u32 = 1;
 /// `BPF_DYNPTR_TYPE_RINGBUF`.
 const RINGBUF: u32 = 2;
+/// `BPF_DYNPTR_TYPE_SKB`: the bytes of a packet; `data` is the context.
+pub(crate) const SKB: u32 = 3;
+/// `BPF_DYNPTR_TYPE_XDP`.
+pub(crate) const XDP: u32 = 4;
+/// `BPF_DYNPTR_TYPE_SKB_META`: what is in front of the packet.
+pub(crate) const SKB_META: u32 = 5;
 
-struct Dynptr {
-    data: u64,
-    size: u32,
-    kind: u32,
-    read_only: bool,
-    offset: u32,
+/// A dynptr as it lies in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Dynptr {
+    /// What it leads to; 0: nothing.
+    pub(crate) data: u64,
+    pub(crate) size: u32,
+    pub(crate) kind: u32,
+    pub(crate) read_only: bool,
+    pub(crate) offset: u32,
 }
 
 impl Dynptr {
-    fn read(env: &Env<'_, '_>, index: usize) -> Result<Dynptr, Stop> {
+    /// The dynptr that an argument points to.
+    pub(crate) fn read(env: &Env<'_, '_>, index: usize) -> Result<Dynptr, Stop> {
         let bytes = env.key(index, DYNPTR)?;
         let word =
             |from: usize| bytes[from..from + 4].iter().rev().fold(0, |it, byte| it << 8 | u32::from(*byte));
@@ -43,8 +54,9 @@ impl Dynptr {
         })
     }
 
-    fn write(&self, env: &mut Env<'_, '_>, index: usize) -> Result<(), Stop> {
-        let meta = self.size | self.kind << TYPE_SHIFT;
+    /// Puts it where an argument points.
+    pub(crate) fn write(&self, env: &mut Env<'_, '_>, index: usize) -> Result<(), Stop> {
+        let meta = self.size | self.kind << TYPE_SHIFT | if self.read_only { READ_ONLY } else { 0 };
         let mut bytes = [0; DYNPTR];
         bytes[..8].copy_from_slice(&self.data.to_le_bytes());
         bytes[8..12].copy_from_slice(&meta.to_le_bytes());
@@ -52,29 +64,44 @@ impl Dynptr {
         env.write(index, &bytes)
     }
 
-    /// Where `len` bytes at an offset are (`bpf_dynptr_check_off_len`).
-    fn at(&self, offset: u32, len: u32) -> Result<u64, Errno> {
-        if len > self.size || offset > self.size - len {
-            return Err(Errno::E2BIG);
-        }
-        Ok(self.data.wrapping_add(u64::from(self.offset)).wrapping_add(u64::from(offset)))
+    /// Whether `len` bytes at an offset are in it (`bpf_dynptr_check_off_len`).
+    pub(crate) fn check(&self, offset: u32, len: u32) -> Result<(), Errno> {
+        if len > self.size || offset > self.size - len { Err(Errno::E2BIG) } else { Ok(()) }
     }
 
-    /// Refuses what no helper makes.
-    fn is_memory(&self, env: &Env<'_, '_>, index: usize) -> Result<(), Stop> {
-        match self.kind {
-            LOCAL | RINGBUF => Ok(()),
-            _ => Err(env.bad_arg(index, "is no dynptr to memory or a ring buffer record")),
+    fn is_packet(&self) -> bool {
+        matches!(self.kind, SKB | XDP | SKB_META)
+    }
+
+    /// Where `len` bytes at an offset are, which [`Dynptr::check`] let pass. `EFAULT`, `EINVAL`: the packet is no longer
+    /// that long. What no helper makes is refused; `index` is that of the argument.
+    pub(crate) fn place(&self, env: &Env<'_, '_>, index: usize, offset: u32, len: u32) -> Result<u64, Stop> {
+        let offset = u64::from(self.offset).wrapping_add(offset.into());
+        if !self.is_packet() {
+            return match self.kind {
+                LOCAL | RINGBUF => Ok(self.data.wrapping_add(offset)),
+                _ => Err(env.bad_arg(index, "is no dynptr to memory, a ring buffer record or a packet")),
+            };
         }
+        let frame = env.core.now.frame.filter(|it| it.ctx.addr == self.data);
+        let frame = frame.ok_or_else(|| env.bad_arg(index, "is no dynptr to the packet of this program"))?;
+        let found = match self.kind {
+            SKB_META => {
+                let end = offset.checked_add(len.into());
+                end.filter(|end| *end <= frame.data - frame.data_meta).map(|_| frame.data_meta + offset)
+            }
+            _ => frame.at(offset, len.into()),
+        };
+        Ok(found.ok_or(if self.kind == XDP { Errno::EINVAL } else { Errno::EFAULT })?)
     }
 }
 
-fn set_null(env: &mut Env<'_, '_>, index: usize) -> Result<(), Stop> {
+pub(crate) fn set_null(env: &mut Env<'_, '_>, index: usize) -> Result<(), Stop> {
     env.write(index, &[0; DYNPTR])
 }
 
 /// Makes a dynptr, or a null one with the reason why.
-fn make(env: &mut Env<'_, '_>, index: usize, made: Result<Dynptr, Errno>) -> Answer {
+pub(crate) fn make(env: &mut Env<'_, '_>, index: usize, made: Result<Dynptr, Errno>) -> Answer {
     match made {
         Ok(dynptr) => {
             dynptr.write(env, index)?;
@@ -108,8 +135,8 @@ pub(super) fn read(env: &mut Env<'_, '_>) -> Answer {
     if dynptr.data == 0 || flags != 0 {
         return Err(Errno::EINVAL.into());
     }
-    let addr = dynptr.at(offset, len)?;
-    dynptr.is_memory(env, 2)?;
+    dynptr.check(offset, len)?;
+    let addr = dynptr.place(env, 2, offset, len)?;
     let bytes = env.read_at(2, addr, len as usize)?;
     env.write(0, &bytes)?;
     ret(0)
@@ -123,10 +150,17 @@ pub(super) fn write(env: &mut Env<'_, '_>) -> Answer {
     if dynptr.data == 0 || dynptr.read_only {
         return Err(Errno::EINVAL.into());
     }
-    let addr = dynptr.at(offset, len)?;
-    dynptr.is_memory(env, 0)?;
-    if flags != 0 {
+    dynptr.check(offset, len)?;
+    let known = if dynptr.kind == SKB { BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH } else { 0 };
+    if flags & !known != 0 {
         return Err(Errno::EINVAL.into());
+    }
+    let addr = dynptr.place(env, 0, offset, len)?;
+    if dynptr.is_packet() {
+        // The packet is the kernel's to write, whatever the program may.
+        env.charge_bytes(bytes.len() as u64);
+        env.memory().poke(addr, &bytes).map_err(|_| Errno::EFAULT)?;
+        return ret(0);
     }
     env.write_at(0, addr, &bytes)?;
     ret(0)
@@ -136,11 +170,10 @@ pub(super) fn write(env: &mut Env<'_, '_>) -> Answer {
 pub(super) fn data(env: &mut Env<'_, '_>) -> Answer {
     let (offset, len) = (env.arg(1) as u32, env.arg(2) as u32);
     let dynptr = Dynptr::read(env, 0)?;
-    if dynptr.data == 0 || dynptr.read_only || dynptr.at(offset, len).is_err() {
+    if dynptr.data == 0 || dynptr.read_only || dynptr.is_packet() || dynptr.check(offset, len).is_err() {
         return ret(0);
     }
-    dynptr.is_memory(env, 0)?;
-    ret(dynptr.at(offset, len)?)
+    ret(dynptr.place(env, 0, offset, len)?)
 }
 
 /// `bpf_ringbuf_reserve_dynptr(ringbuf, size, flags, ptr)`.

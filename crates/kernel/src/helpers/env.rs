@@ -6,23 +6,43 @@ use crate::object::{MapObject, from_handle};
 use crate::state::Core;
 use skep_abi::Errno;
 use skep_abi::helpers::Helper;
+use skep_btf::Kind;
 use skep_maps::ObjRef;
 use skep_memory::{Fault, Memory};
 use skep_vm::{Call, HostFault, Outcome};
 
-/// One call of a helper.
-pub(super) struct Env<'a, 'c> {
-    pub(super) core: &'a mut Core,
-    pub(super) call: &'a mut Call<'c>,
-    pub(super) helper: &'static Helper,
+/// One call of a helper or kernel function.
+pub(crate) struct Env<'a, 'c> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) call: &'a mut Call<'c>,
+    pub(crate) helper: Called,
+}
+
+/// What is called, for its name in reports.
+#[derive(Clone, Copy)]
+pub(crate) struct Called {
+    /// Of a helper, without `bpf_`.
+    pub(crate) name: &'static str,
+    /// `None`: a kernel function, whose arguments the kernel's types name.
+    arg_names: Option<&'static [&'static str]>,
+}
+
+impl Called {
+    pub(crate) fn helper(helper: &'static Helper) -> Called {
+        Called { name: helper.name, arg_names: Some(helper.arg_names) }
+    }
+
+    pub(crate) fn kfunc(name: &'static str) -> Called {
+        Called { name, arg_names: None }
+    }
 }
 
 /// What a helper comes to.
-pub(super) type Answer = Result<Outcome, Stop>;
+pub(crate) type Answer = Result<Outcome, Stop>;
 
 /// Why a helper does not return a value of its own.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// It returns a negative error number.
     Errno(Errno),
     /// The program stops.
@@ -42,7 +62,7 @@ impl From<HostFault> for Stop {
 }
 
 /// The helper returns this.
-pub(super) fn ret(value: u64) -> Answer {
+pub(crate) fn ret(value: u64) -> Answer {
     Ok(Outcome::Return(value))
 }
 
@@ -57,7 +77,7 @@ const CHECKED_PER_CHARGE: u64 = 128;
 const SHORT_KEY: usize = 64;
 
 /// Keys and other small arguments, read without an allocation.
-pub(super) struct Bytes {
+pub(crate) struct Bytes {
     small: [u8; SHORT_KEY],
     large: Vec<u8>,
     len: usize,
@@ -79,28 +99,41 @@ impl std::ops::Deref for Bytes {
 
 impl<'c> Env<'_, 'c> {
     /// An argument, from 0.
-    pub(super) fn arg(&self, index: usize) -> u64 {
+    pub(crate) fn arg(&self, index: usize) -> u64 {
         self.call.args[index]
     }
 
     /// The simulated memory.
-    pub(super) fn memory(&self) -> &'c Memory {
+    pub(crate) fn memory(&self) -> &'c Memory {
         self.call.memory
     }
 
     /// Takes the cost of handling this many bytes from the budget.
-    pub(super) fn charge_bytes(&mut self, len: u64) {
+    pub(crate) fn charge_bytes(&mut self, len: u64) {
         self.call.charge(len / BYTES_PER_CHARGE);
     }
 
     /// What an argument is called in a report: `bpf_map_lookup_elem, argument 2 (key)`.
-    pub(super) fn name(&self, index: usize) -> String {
-        let name = self.helper.arg_names.get(index).copied().unwrap_or("?");
-        format!("bpf_{}, argument {} ({name})", self.helper.name, index + 1)
+    pub(crate) fn name(&self, index: usize) -> String {
+        let Called { name, arg_names } = self.helper;
+        let (prefix, arg) = match arg_names {
+            Some(names) => ("bpf_", names.get(index).copied().unwrap_or("?")),
+            None => ("", self.param(index).unwrap_or("?")),
+        };
+        format!("{prefix}{name}, argument {} ({arg})", index + 1)
+    }
+
+    /// What the kernel's types call a parameter of the kernel function that was called.
+    fn param(&self, index: usize) -> Option<&str> {
+        let btf = &self.core.btf.as_ref()?.vmlinux;
+        let proto = btf.func_proto(btf.find(Kind::Func, self.helper.name)?)?;
+        let name = btf.str(proto.params.get(index)?.name);
+        // What is behind `__` is for the verifier.
+        Some(name.split("__").next().unwrap_or(name))
     }
 
     /// The program stops because of an argument that no verified program passes.
-    pub(super) fn bad_arg(&self, index: usize, why: &str) -> Stop {
+    pub(crate) fn bad_arg(&self, index: usize, why: &str) -> Stop {
         let value = self.arg(index);
         Stop::Fault(HostFault::program(format!("{}: {value:#x} {why}", self.name(index))))
     }
@@ -110,7 +143,7 @@ impl<'c> Env<'_, 'c> {
     }
 
     /// The key that an argument points to. [`Env::charge_key`] is due for it.
-    pub(super) fn key(&self, index: usize, len: usize) -> Result<Bytes, Stop> {
+    pub(crate) fn key(&self, index: usize, len: usize) -> Result<Bytes, Stop> {
         let mut bytes = Bytes { small: [0; SHORT_KEY], large: Vec::new(), len };
         let into = if len <= bytes.small.len() {
             &mut bytes.small[..len]
@@ -123,12 +156,12 @@ impl<'c> Env<'_, 'c> {
     }
 
     /// The bytes that an argument points to.
-    pub(super) fn read(&mut self, index: usize, len: usize) -> Result<Bytes, Stop> {
+    pub(crate) fn read(&mut self, index: usize, len: usize) -> Result<Bytes, Stop> {
         self.read_at(index, self.arg(index), len)
     }
 
     /// The bytes at an address that an argument stands for.
-    pub(super) fn read_at(&mut self, index: usize, addr: u64, len: usize) -> Result<Bytes, Stop> {
+    pub(crate) fn read_at(&mut self, index: usize, addr: u64, len: usize) -> Result<Bytes, Stop> {
         let mut bytes = Bytes { small: [0; SHORT_KEY], large: Vec::new(), len };
         let into = if len <= bytes.small.len() {
             &mut bytes.small[..len]
@@ -144,62 +177,62 @@ impl<'c> Env<'_, 'c> {
     }
 
     /// Takes the cost of looking for a key from the budget. Short ones cost nothing beside the call.
-    pub(super) fn charge_key(&mut self, len: usize) {
+    pub(crate) fn charge_key(&mut self, len: usize) {
         const BYTES_PER_CHARGE: usize = 8;
         self.call.charge((len / BYTES_PER_CHARGE).saturating_sub(SHORT_KEY / BYTES_PER_CHARGE) as u64);
     }
 
     /// Checks that the program may write what an argument points to, before the helper does anything.
-    pub(super) fn check_write(&mut self, index: usize, len: usize) -> Result<(), Stop> {
+    pub(crate) fn check_write(&mut self, index: usize, len: usize) -> Result<(), Stop> {
         self.call.charge(len as u64 / CHECKED_PER_CHARGE);
         self.memory().check_write(self.arg(index), len).map_err(|fault| self.bad_access(index, fault))
     }
 
     /// Writes to where an argument points.
-    pub(super) fn write(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
+    pub(crate) fn write(&mut self, index: usize, bytes: &[u8]) -> Result<(), Stop> {
         self.write_at(index, self.arg(index), bytes)
     }
 
     /// Writes to an address that an argument stands for.
-    pub(super) fn write_at(&mut self, index: usize, addr: u64, bytes: &[u8]) -> Result<(), Stop> {
+    pub(crate) fn write_at(&mut self, index: usize, addr: u64, bytes: &[u8]) -> Result<(), Stop> {
         self.charge_bytes(bytes.len() as u64);
         self.memory().write(addr, bytes).map_err(|fault| self.bad_access(index, fault))
     }
 
     /// The address of the current `task_struct`, on a machine that has such.
-    pub(super) fn current_task(&mut self) -> Option<u64> {
+    pub(crate) fn current_task(&mut self) -> Option<u64> {
         let (memory, cpu) = (self.memory(), self.core.now.cpu);
         self.core.current_task(memory, cpu).ok()
     }
 
     /// The flags (`PF_*`) of the current task; 0 on a machine without types.
-    pub(super) fn task_flags(&mut self) -> u64 {
+    pub(crate) fn task_flags(&mut self) -> u64 {
         let Some(task) = self.current_task() else { return 0 };
         let fields = Fields::new(self.core, self.memory());
         fields.and_then(|it| it.word(task, "task_struct", "flags")).unwrap_or(0)
     }
 
     /// The map that an argument points to.
-    pub(super) fn map_ref(&self, index: usize) -> Result<ObjRef, Stop> {
+    pub(crate) fn map_ref(&self, index: usize) -> Result<ObjRef, Stop> {
         let id = from_handle(self.arg(index)).filter(|id| self.core.objects.map(*id).is_some());
         id.ok_or_else(|| self.bad_arg(index, "is no map"))
     }
 
     /// The map that an argument points to.
-    pub(super) fn map(&self, index: usize) -> Result<(ObjRef, &MapObject), Stop> {
+    pub(crate) fn map(&self, index: usize) -> Result<(ObjRef, &MapObject), Stop> {
         let found =
             from_handle(self.arg(index)).and_then(|id| self.core.objects.map(id).map(|map| (id, map)));
         found.ok_or_else(|| self.bad_arg(index, "is no map"))
     }
 
     /// Checks that an argument is the program's context.
-    pub(super) fn check_ctx(&self, index: usize) -> Result<(), Stop> {
+    pub(crate) fn check_ctx(&self, index: usize) -> Result<(), Stop> {
         let is_ctx = self.arg(index) == self.core.now.ctx.addr;
         if is_ctx { Ok(()) } else { Err(self.bad_arg(index, "is not the program's context")) }
     }
 
     /// The packet behind the context that an argument is.
-    pub(super) fn frame(&self, index: usize) -> Result<Frame, Stop> {
+    pub(crate) fn frame(&self, index: usize) -> Result<Frame, Stop> {
         self.check_ctx(index)?;
         self.core.now.frame.ok_or_else(|| self.bad_arg(index, "is a context without a packet"))
     }

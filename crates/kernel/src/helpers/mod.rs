@@ -9,8 +9,8 @@ mod control;
 mod csum;
 mod current;
 mod drain;
-mod dynptr;
-mod env;
+pub(crate) mod dynptr;
+pub(crate) mod env;
 mod fib;
 mod hdr_opt;
 mod lock;
@@ -47,18 +47,23 @@ mod tunnel;
 mod vlan;
 mod xdp;
 
+pub(crate) use cgroup::is_under as is_under_cgroup;
+pub(crate) use path::path_d_path;
+pub(crate) use probed::may_signal;
+pub(crate) use timer::{task_work, wq_init, wq_set_callback, wq_start};
+
 use crate::report::over_limit;
 use crate::state::Core;
-use env::{Answer, Env, Stop};
+use env::{Answer, Called, Env, Stop};
 use skep_abi::helpers::{Helper, func, helper};
 use skep_maps::ObjRef;
 use skep_vm::{Call, Continuation, HostFault, Outcome};
 
 /// A helper. Errors that the program sees are [`Stop::Errno`]; what stops the program is [`Stop::Fault`].
-type Func = fn(&mut Env<'_, '_>) -> Answer;
+pub(crate) type Func = fn(&mut Env<'_, '_>) -> Answer;
 
 /// What a helper does when its callback returned.
-type Resume = fn(&mut Env<'_, '_>, Continuation, u64) -> Answer;
+pub(crate) type Resume = fn(&mut Env<'_, '_>, Continuation, u64) -> Answer;
 
 /// A row of the table.
 #[derive(Clone, Copy)]
@@ -313,9 +318,9 @@ helpers! {
 }
 
 /// What calling any helper costs, in units of one instruction: the least that one takes of the host's time.
-const CALL_COST: u64 = 16;
+pub(crate) const CALL_COST: u64 = 16;
 /// The same of going on after a callback.
-const RESUME_COST: u64 = 4;
+pub(crate) const RESUME_COST: u64 = 4;
 
 fn row(id: u32) -> Option<Row> {
     TABLE.get(id as usize).copied().flatten()
@@ -354,7 +359,7 @@ pub(crate) fn call(core: &mut Core, call: &mut Call<'_>, id: u32) -> Outcome {
         return Outcome::Fault(HostFault::not_emulated(missing(id)));
     };
     call.charge(CALL_COST);
-    let answer = (row.run)(&mut Env { core, call, helper });
+    let answer = (row.run)(&mut Env { core, call, helper: Called::helper(helper) });
     outcome(call, answer)
 }
 
@@ -365,12 +370,12 @@ pub(crate) fn resume(core: &mut Core, call: &mut Call<'_>, cont: Continuation, r
         return Outcome::Fault(HostFault::program("a callback returned to a helper that makes none"));
     };
     call.charge(RESUME_COST);
-    let answer = resume(&mut Env { core, call, helper }, cont, r0);
+    let answer = resume(&mut Env { core, call, helper: Called::helper(helper) }, cont, r0);
     outcome(call, answer)
 }
 
 /// What a call comes to. Whatever a helper made of it, a program does not go on without the memory that it asked for.
-fn outcome(call: &Call<'_>, answer: Answer) -> Outcome {
+pub(crate) fn outcome(call: &Call<'_>, answer: Answer) -> Outcome {
     if let Some(refused) = call.memory.take_refused() {
         return Outcome::Fault(HostFault::host_limit(over_limit(&refused)));
     }

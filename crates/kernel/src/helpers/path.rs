@@ -14,10 +14,21 @@ const NAME_MAX: u64 = 255;
 
 /// `bpf_d_path(path, buf, sz)`: how long the path is, its NUL included.
 pub(super) fn d_path(env: &mut Env<'_, '_>) -> Answer {
-    let (path, size) = (env.arg(0), env.arg(2) as u32 as usize);
-    if size == 0 {
-        return ret(0);
+    let size = env.arg(2) as u32 as usize;
+    if size == 0 { ret(0) } else { written(env, size) }
+}
+
+/// `bpf_path_d_path(path, buf, buf__sz)`: the same as a kernel function.
+pub(crate) fn path_d_path(env: &mut Env<'_, '_>) -> Answer {
+    match usize::try_from(env.arg(2)) {
+        Ok(0) => Err(Errno::EINVAL.into()),
+        Ok(size) => written(env, size),
+        Err(_) => Err(env.bad_arg(2, "is no size")),
     }
+}
+
+fn written(env: &mut Env<'_, '_>, size: usize) -> Answer {
+    let path = env.arg(0);
     env.check_write(1, size)?;
     let memory = env.memory();
     let fields = Fields::needed(env.core, memory, env.helper.name)?;

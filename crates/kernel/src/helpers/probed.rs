@@ -110,14 +110,17 @@ pub(super) fn send_signal_thread(env: &mut Env<'_, '_>) -> Answer {
 fn signal(env: &mut Env<'_, '_>, thread: bool) -> Answer {
     let number = env.arg(0) as u32;
     let (pid, tgid) = (env.core.task.pid, env.core.task.tgid);
-    if tgid == 1 || env.task_flags() & (PF_EXITING | PF_KTHREAD) != 0 {
-        return Err(Errno::EPERM.into());
-    }
-    if number > MAX_SIGNAL {
-        return Err(Errno::EINVAL.into());
-    }
+    may_signal(tgid, env.task_flags(), number)?;
     env.core.now.effects.signals.push(Signal { number, thread, pid });
     ret(0)
+}
+
+/// Whether a task with these flags may get a signal.
+pub(crate) fn may_signal(tgid: u32, flags: u64, number: u32) -> Result<(), Errno> {
+    if tgid == 1 || flags & (PF_EXITING | PF_KTHREAD) != 0 {
+        return Err(Errno::EPERM);
+    }
+    if number > MAX_SIGNAL { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
 /// `bpf_get_retval()`.

@@ -74,6 +74,21 @@ impl Scene<'_> {
         Ok(Some(cgroup))
     }
 
+    /// The cgroup of an id, if it was made.
+    pub(crate) fn cgroup_of(&mut self, id: u64) -> Option<u64> {
+        if let Some(cgroup) = self.world.cgroups.get(&id) {
+            return Some(*cgroup);
+        }
+        let root = (id == ROOT).then(|| self.named("cgrp_dfl_root").ok().flatten()).flatten()?;
+        self.spot_if(root, "cgroup_root", "cgrp").ok().flatten()
+    }
+
+    /// All cgroups, the root first.
+    pub(crate) fn all_cgroups(&mut self) -> Vec<u64> {
+        let root = self.cgroup_of(ROOT);
+        root.into_iter().chain(self.world.cgroups.values().copied().filter(|it| Some(*it) != root)).collect()
+    }
+
     /// What a cgroup knows of those above it.
     fn below(
         &mut self,

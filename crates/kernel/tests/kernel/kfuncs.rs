@@ -1,30 +1,9 @@
 //! Kernel functions that programs call by BTF id.
 
-use crate::support::{asm, kernel_with};
+use crate::support::{kernel_with, with_kfuncs};
 use skep_abi::ProgType;
 use skep_isa::Insn;
 use skep_kernel::{Class, Config, Fire, Kernel, ProgLoad, Run, Target, args, vmlinux};
-
-/// Instructions in which `kfunc NAME` is a call of a kernel function.
-fn with_kfuncs(text: &str) -> Vec<Insn> {
-    let btf = vmlinux::bundled().vmlinux;
-    let mut calls = Vec::new();
-    let mut plain = String::new();
-    for line in text.lines().map(str::trim) {
-        match line.strip_prefix("kfunc ") {
-            Some(name) => {
-                let id = btf.find(skep_btf::Kind::Func, name).unwrap_or_else(|| panic!("{name}")).0;
-                calls.push(id as i32);
-                plain.push_str("call 0x7fffff\n");
-            }
-            None => plain.push_str(&format!("{line}\n")),
-        }
-    }
-    let mut insns = asm(&plain);
-    let places = insns.iter_mut().filter(|it| it.code == 0x85 && it.imm == 0x7f_ffff);
-    places.zip(calls).for_each(|(insn, id)| *insn = Insn::new(0x85, 0, 2, 0, id));
-    insns
-}
 
 fn machine() -> Kernel {
     kernel_with(Config { btf: Some(vmlinux::bundled()), ..Config::default() })

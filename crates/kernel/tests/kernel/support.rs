@@ -99,3 +99,24 @@ pub(crate) fn map_named(kernel: &mut Kernel, name: &str, spec: MapSpec) -> Fd {
 pub(crate) fn vmlinux() -> skep_kernel::TargetBtf {
     skep_kernel::vmlinux::bundled()
 }
+
+/// Instructions in which `kfunc NAME` is a call of a kernel function.
+pub(crate) fn with_kfuncs(text: &str) -> Vec<Insn> {
+    let btf = vmlinux().vmlinux;
+    let mut calls = Vec::new();
+    let mut plain = String::new();
+    for line in text.lines().map(str::trim) {
+        match line.strip_prefix("kfunc ") {
+            Some(name) => {
+                let id = btf.find(skep_btf::Kind::Func, name).unwrap_or_else(|| panic!("{name}")).0;
+                calls.push(id as i32);
+                plain.push_str("call 0x7fffff\n");
+            }
+            None => plain.push_str(&format!("{line}\n")),
+        }
+    }
+    let mut insns = asm(&plain);
+    let places = insns.iter_mut().filter(|it| it.code == 0x85 && it.imm == 0x7f_ffff);
+    places.zip(calls).for_each(|(insn, id)| *insn = Insn::new(0x85, 0, 2, 0, id));
+    insns
+}

@@ -1,8 +1,8 @@
 //! Timers run on the simulated clock, and end with their values.
 
-use crate::support::{asm, kernel, word};
+use crate::support::{asm, kernel, kernel_with, vmlinux, with_kfuncs, word};
 use skep_abi::{Errno, MapType, ProgType};
-use skep_kernel::{Fd, Kernel, MapSpec, ProgLoad, Run};
+use skep_kernel::{Config, Fd, Kernel, MapSpec, ProgLoad, Run, Task};
 use skep_maps::{SpecialField, SpecialKind};
 
 /// A map whose values are a timer and a counter behind it.
@@ -155,4 +155,90 @@ fn a_kptr_changes_hands() {
     );
     let prog = kernel.prog_load(ProgLoad::new("keep", ProgType::SchedCls, asm(&text))).unwrap();
     assert_eq!(run(&mut kernel, prog), 0x1234);
+}
+
+/// Instructions in which `call` of 0x7ffff0 and up are those of kernel functions.
+fn with_work(kernel: &mut Kernel, map: Fd, body: &str, callback: &str) -> Fd {
+    let text = format!(
+        "*(u32 *)(r10 - 4) = 2\nr1 = 0 ll\nr2 = r10\nr2 += -4\ncall 1\nif r0 == 0 goto out\nr6 = r0\n\
+         r7 = 0 ll\n{body}out:\nexit\ncallback:\n{callback}r0 = 0\nexit"
+    );
+    let mut insns = with_kfuncs(&text);
+    for insn in insns.iter_mut().filter(|it| it.code == 0x18 && it.src == 0 && [1, 7].contains(&it.dst)) {
+        (insn.src, insn.imm) = (1, map.0);
+    }
+    kernel.prog_load(ProgLoad::new("worker", ProgType::SchedCls, insns)).unwrap()
+}
+
+fn machine() -> Kernel {
+    kernel_with(Config { btf: Some(vmlinux()), task: Task::new(42, 42, "sshd"), ..Config::default() })
+}
+
+fn works(kernel: &mut Kernel, kind: SpecialKind) -> Fd {
+    let mut spec = MapSpec::new(MapType::Hash, 4, 24, 4).with_name("works");
+    spec.special = vec![SpecialField { kind, offset: 0 }];
+    let map = kernel.map_create(&spec).unwrap();
+    kernel.map_update_elem(map, &word(2), &[0; 24], 0).unwrap();
+    map
+}
+
+const WQ_INIT: &str = "r1 = r6\nr2 = r7\nr3 = 0\nkfunc bpf_wq_init\n";
+const WQ_SET: &str = "r1 = r6\nr2 = callback ll\nr3 = 0\nr4 = 0\nkfunc bpf_wq_set_callback_impl\n";
+const WQ_START: &str = "r1 = r6\nr2 = 0\nkfunc bpf_wq_start\n";
+
+#[test]
+fn work_runs_as_soon_as_time_passes() {
+    let mut kernel = machine();
+    let map = works(&mut kernel, SpecialKind::Workqueue);
+    let prog = with_work(&mut kernel, map, &[WQ_INIT, WQ_SET, WQ_START].concat(), COUNT);
+    assert_eq!((run(&mut kernel, prog), counter(&kernel, map)), (0, 0));
+    assert_eq!((kernel.advance(0).unwrap(), counter(&kernel, map)), (1, 2001));
+    assert_eq!(kernel.advance(1000).unwrap(), 0, "once");
+    // Started again and again, it runs once for each time that it could.
+    let start = with_work(&mut kernel, map, &[WQ_START, WQ_START].concat(), COUNT);
+    assert_eq!(run(&mut kernel, start), 0);
+    assert_eq!((kernel.advance(0).unwrap(), counter(&kernel, map)), (1, 4002));
+    // With its value it goes.
+    assert_eq!(run(&mut kernel, start), 0);
+    kernel.map_delete_elem(map, &word(2)).unwrap();
+    assert_eq!(kernel.advance(0).unwrap(), 0);
+}
+
+#[test]
+fn what_work_queues_refuse() {
+    let mut kernel = machine();
+    let map = works(&mut kernel, SpecialKind::Workqueue);
+    let mut answer = |body: &str| {
+        let prog = with_work(&mut kernel, map, body, "");
+        run(&mut kernel, prog)
+    };
+    assert_eq!(answer(WQ_START), -22, "not initialised");
+    assert_eq!(answer(WQ_SET), -22);
+    assert_eq!(answer(&WQ_INIT.replace("r3 = 0", "r3 = 1")), -22);
+    assert_eq!(answer(WQ_INIT), 0);
+    assert_eq!(answer(WQ_INIT), -16);
+    assert_eq!(answer(&WQ_START.replace("r2 = 0", "r2 = 1")), -22);
+    assert_eq!(answer(&WQ_SET.replace("r3 = 0", "r3 = 1")), -22);
+    assert_eq!(answer(WQ_START), 0);
+    assert_eq!(kernel.advance(0).unwrap(), 1, "without a callback there is nothing to do");
+}
+
+#[test]
+fn work_for_a_task_runs_as_that_task() {
+    let mut kernel = machine();
+    let child = kernel.spawn(&Task::new(77, 77, "child")).unwrap().addr();
+    let map = works(&mut kernel, SpecialKind::TaskWork);
+    let schedule = format!(
+        "r9 = {child:#x} ll\nr1 = r9\nr2 = r6\nr3 = r7\nr4 = callback ll\nr5 = 0\nkfunc bpf_task_work_schedule_signal_impl\n"
+    );
+    // The low half of the pid and tgid of whoever runs it.
+    let note = "r6 = r3\ncall 14\n*(u32 *)(r6 + 16) = w0\n";
+    let prog = with_work(&mut kernel, map, &format!("{schedule}r8 = r0\n{schedule}r0 -= r8\n"), note);
+    assert_eq!(run(&mut kernel, prog), -16, "it waits already");
+    assert_eq!(kernel.advance(0).unwrap(), 1);
+    assert_eq!((counter(&kernel, map), kernel.task().pid), (77, 42));
+    assert_eq!(kernel.advance(0).unwrap(), 0);
+    let once = with_work(&mut kernel, map, &schedule, note);
+    assert_eq!(run(&mut kernel, once), 0, "it may be asked for again");
+    assert_eq!(kernel.advance(0).unwrap(), 1);
 }

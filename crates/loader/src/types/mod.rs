@@ -1,6 +1,7 @@
 //! Where the types of a kernel come from: a file, the host, or skep itself.
 
 mod unpack;
+mod version;
 
 pub(crate) use unpack::unpack;
 
@@ -32,6 +33,12 @@ pub fn bundled() -> TargetBtf {
 /// It does not show them, or may not.
 pub fn host() -> Result<TargetBtf, Error> {
     of_folder(Path::new(HOST))
+}
+
+/// The release of the host's kernel: `uname -r`.
+pub(crate) fn host_release() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(text.trim_end().to_owned())
 }
 
 /// The types in a file: BTF, an ELF file with a `.BTF` section (`vmlinux`), either of them compressed or in a tar archive
@@ -66,7 +73,11 @@ pub fn parse(bytes: &[u8], origin: &str) -> Result<TargetBtf, Error> {
     let unpacked = unpack(bytes).map_err(bad)?;
     let section = section(&unpacked).map_err(bad)?;
     let btf = Btf::parse(section).map_err(|error| bad(error.to_string()))?;
-    Ok(TargetBtf::new(origin, Arc::new(btf)))
+    let mut target = TargetBtf::new(origin, Arc::new(btf));
+    // The name of Debian's says another version than the kernel.
+    let image = unpacked.starts_with(b"\x7fELF").then_some(&*unpacked);
+    target.version = image.and_then(version::of_image).or_else(|| version::of_file_name(origin));
+    Ok(target)
 }
 
 /// The BTF in bytes that are not packed.
@@ -107,6 +118,7 @@ fn of_folder(folder: &Path) -> Result<TargetBtf, Error> {
         Error::bad_input(place.display().to_string(), text)
     })?;
     let mut target = parse(&bytes, "host")?;
+    target.version = version::of_host();
     let mut modules: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
     modules.sort_by_key(std::fs::DirEntry::file_name);
     for module in modules {

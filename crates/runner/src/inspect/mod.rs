@@ -15,12 +15,12 @@ use skep::isa::{Callee, Op, decode};
 use skep::kernel::TargetBtf;
 use skep::loader::{OpenObject, sec};
 use skep::object::{DataKind, ExternKind, MapDef, Object, Program};
-use skep::{Error, Result};
+use skep::{Error, Kconfig, Result};
 
 use crate::listing;
 use needs::Minimum;
 pub use needs::Need;
-pub use target::{Problem, RelocationInspection, TargetInspection};
+pub use target::{ConfigInspection, Problem, RelocationInspection, TargetInspection};
 
 /// What an object contains.
 #[derive(Clone, Debug, Serialize)]
@@ -147,13 +147,17 @@ pub struct TypeUse {
     pub uses: Vec<String>,
 }
 
-/// Looks into an object, and judges it by the types of some kernels.
+/// Looks into an object, and judges it by the types of some kernels and a configuration; that of the profile if there is
+/// none.
 ///
 /// # Errors
 /// The bytes are no BPF object.
-pub fn inspect(bytes: &[u8], targets: &[TargetBtf]) -> Result<Inspection> {
+pub fn inspect(bytes: &[u8], targets: &[TargetBtf], kconfig: Option<&Kconfig>) -> Result<Inspection> {
     let object = Object::parse(bytes).map_err(|error| Error::from_input(error.to_string()))?;
-    let open = OpenObject::new(Arc::new(object));
+    let mut open = OpenObject::new(Arc::new(object));
+    if let Some(config) = kconfig {
+        open.kconfig_mut().replace_file(config.clone());
+    }
     let object = Arc::clone(open.object());
     let Minimum { version, because, needs, guarded } = needs::minimum(&object, &open);
     Ok(Inspection {

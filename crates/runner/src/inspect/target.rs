@@ -27,6 +27,10 @@ pub struct TargetInspection {
     pub loads: bool,
     /// Why some would not.
     pub problems: Vec<Problem>,
+    /// The configuration that the object's variables are filled in from: `profile`, or a file's name.
+    pub kconfig: String,
+    /// What each of them holds.
+    pub configuration: Vec<ConfigInspection>,
     /// What each CO-RE relocation comes to, in the order of the file.
     pub relocations: Vec<RelocationInspection>,
     /// How many more relocations there are.
@@ -41,6 +45,17 @@ pub struct Problem {
     /// What the kernel lacks.
     pub message: String,
     /// The line of C that needs it: `file:line: text`.
+    pub source: Option<String>,
+}
+
+/// A variable of the configuration.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfigInspection {
+    /// Its name.
+    pub name: String,
+    /// Its value, as a configuration file has it; none where it is zero because nothing sets it, or is missing.
+    pub value: Option<String>,
+    /// Where the value comes from: `FILE:LINE`, `set`, or what libbpf would have found it out from.
     pub source: Option<String>,
 }
 
@@ -88,6 +103,7 @@ pub(crate) fn inspect(object: &Object, open: &OpenObject, target: &TargetBtf) ->
     );
     let judge = Judge { object, target, words: Words::of(target), relocated: &relocated };
     let mut problems = judge.maps();
+    let configuration = configuration(object, open, target, &mut problems);
     let mut reached: HashSet<(usize, usize)> = HashSet::new();
     for plan in open.programs().iter().filter(|it| it.autoload) {
         judge.program(plan, &mut problems, &mut reached);
@@ -101,9 +117,31 @@ pub(crate) fn inspect(object: &Object, open: &OpenObject, target: &TargetBtf) ->
         btf: target.origin.to_string(),
         loads: problems.is_empty(),
         problems,
+        kconfig: open.kconfig().origin().to_owned(),
+        configuration,
         relocations: listed.into_iter().map(finish).collect(),
         relocations_left_out,
     }
+}
+
+/// What the variables of the configuration hold.
+fn configuration(
+    object: &Object,
+    open: &OpenObject,
+    target: &TargetBtf,
+    problems: &mut Vec<Problem>,
+) -> Vec<ConfigInspection> {
+    let mut configuration = Vec::new();
+    for it in object.externs.iter().filter(|it| matches!(it.kind, ExternKind::Kconfig { .. })) {
+        let answer = open.kconfig().answer(it, Some(target)).unwrap_or_else(|error| {
+            let place = format!("variable {}", it.name);
+            problems.push(Problem { place, message: error.to_string(), source: None });
+            None
+        });
+        let (value, source) = answer.map(|it| (it.text, it.source)).unzip();
+        configuration.push(ConfigInspection { name: it.name.clone(), value, source });
+    }
+    configuration
 }
 
 fn row(object: &Object, relo: &Relocation<'_>) -> RelocationInspection {

@@ -78,8 +78,10 @@ impl Verifier<'_> {
         self.check_operands(&branch)?;
         let other = self.other(&branch);
         if let Some(taken) = self.branch_taken(&branch, &other) {
+            self.aux[self.insn_idx].taken |= if taken { 2 } else { 1 };
             return self.go_one_way(&branch, &other, taken);
         }
+        self.aux[self.insn_idx].taken |= 3;
         let linked = self.collect_linked(&branch, &other);
         let at = self.insn_idx;
         self.push_stack(branch.target(at), at, false).map_err(|_| Stop::new(Errno::EFAULT))?;

@@ -25,6 +25,9 @@ impl Verifier<'_> {
         let reg = *self.reg(regno);
         let (off, size) = (reg.off, access_size as u32);
         let writes = access == Access::Write;
+        if let Some(most) = self.aux[self.insn_idx].memory.get_mut(regno - 1) {
+            *most = size.max(*most);
+        }
         match reg.ty.base {
             Base::PtrToPacket | Base::PtrToPacketMeta => {
                 self.check_packet_access(regno, off, size, zero_size_allowed)

@@ -190,6 +190,8 @@ pub mod id {
     pub const CHARGE_AND_TELL: u32 = 7;
     /// Throws r1.
     pub const THROW: u32 = 3;
+    /// Throws r1, which function r2 catches.
+    pub const THROW_TO: u32 = 8;
     /// Fails.
     pub const FAIL: u32 = 4;
     /// Reads 8 bytes at r1.
@@ -226,7 +228,8 @@ impl Host for Helpers {
                 call.charge(a);
                 Outcome::Return(call.budget_left())
             }
-            id::THROW => Outcome::Throw(a),
+            id::THROW => Outcome::Throw { cookie: a, catch: None },
+            id::THROW_TO => Outcome::Throw { cookie: a, catch: Some(b) },
             id::FAIL => Outcome::Fault(HostFault::program("failed on purpose")),
             id::READ => match call.memory.load(a, 8) {
                 Ok(value) => Outcome::Return(value),

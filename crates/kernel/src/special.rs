@@ -26,8 +26,9 @@ const TAGS: &[(&str, SpecialKind)] = &[
 const MAX_DEPTH: usize = 4;
 const MAX_FIELDS: usize = 11;
 
-/// The special fields of a value of this type, by offset.
-pub(crate) fn fields(btf: &Btf, value: TypeId) -> Vec<SpecialField> {
+/// The fields of a value of this type that the kernel manages, by offset: what belongs into
+/// [`MapSpec::special`](skep_maps::MapSpec::special).
+pub fn special_fields(btf: &Btf, value: TypeId) -> Vec<SpecialField> {
     let mut found = Vec::new();
     walk(btf, value, 0, MAX_DEPTH, &mut found);
     found.sort_by_key(|field| field.offset);
@@ -94,12 +95,12 @@ mod tests {
             btf.structure("value", 32, &[("inner", inner, 0), ("lock", lock, 24 * 8), ("y", int, 28 * 8)]);
         let btf = btf.build().unwrap();
         assert_eq!(
-            fields(&btf, value),
+            special_fields(&btf, value),
             [
                 SpecialField { kind: SpecialKind::Timer, offset: 8 },
                 SpecialField { kind: SpecialKind::SpinLock, offset: 24 }
             ]
         );
-        assert_eq!(fields(&btf, int), []);
+        assert_eq!(special_fields(&btf, int), []);
     }
 }
