@@ -61,9 +61,6 @@ impl Verifier<'_> {
             self.check_reg_type(regno, Expected { arg, btf: None }, meta)?;
             let is_dynptr = matches!(arg.kind, ArgKind::Dynptr(_));
             self.check_func_arg_reg_off(&reg, regno, arg.flags.release, is_dynptr)?;
-        } else {
-            // That it is NULL is relied on.
-            self.mark_null_precise(regno)?;
         }
         if arg.flags.release {
             self.check_release_arg(regno, &reg, arg, meta)?;
@@ -76,10 +73,6 @@ impl Verifier<'_> {
             meta.ref_obj_id = reg.ref_obj_id;
         }
         self.check_arg_kind(argno, &reg, arg, meta, proto, insn_idx)
-    }
-
-    fn mark_null_precise(&mut self, regno: usize) -> Check {
-        self.mark_chain_precision(regno)
     }
 
     /// Values of maps of sockets are sockets; those of a bloom filter are read to be looked for (`resolve_map_arg_type`).

@@ -313,7 +313,6 @@ impl Verifier<'_> {
                 if !self.reg(2).is_null() {
                     return refuse!(self, EINVAL, "get_local_storage() doesn't support non-zero flags\n");
                 }
-                self.mark_chain_precision(2)?;
             }
             func::for_each_map_elem => self.push_callback_call(insn_idx, callback, Callback::MapElem)?,
             func::timer_set_callback => self.push_callback_call(insn_idx, callback, Callback::Timer)?,
@@ -467,6 +466,7 @@ impl Verifier<'_> {
         self.push_stack(insn_idx + 1, insn_idx, false)?;
         self.clear_all_pkt_pointers();
         self.mark_reg_unknown(0);
+        self.update_live_stack();
         self.prepare_func_exit()
     }
 

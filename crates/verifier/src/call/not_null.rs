@@ -1,5 +1,6 @@
 //! What a pointer that might have been NULL is once it is known not to be.
 
+use crate::input::MapInfo;
 use crate::record::FieldKind;
 use crate::state::reg::{Extra, MapNr, Reg};
 use crate::state::types::{Base, Flags, RegType};
@@ -35,7 +36,8 @@ impl Verifier<'_> {
         if let Some((_, inner)) = self.inner_maps.iter().find(|(of, _)| *of == outer) {
             return Some(*inner);
         }
-        let inner = (**self.map(outer).inner.as_ref()?).clone();
+        // The kernel keeps what they are like, not their name.
+        let inner = MapInfo { name: String::new(), ..(**self.map(outer).inner.as_ref()?).clone() };
         self.maps.push(inner);
         let nr = MapNr(self.maps.len() as u16 - 1);
         self.inner_maps.push((outer, nr));

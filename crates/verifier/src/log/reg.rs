@@ -140,11 +140,13 @@ impl FrameText<'_> {
 }
 
 fn dynptr(f: &mut fmt::Formatter<'_>, reg: &Reg) -> fmt::Result {
-    let Extra::Dynptr { kind, .. } = reg.extra else { return Ok(()) };
+    let Extra::Dynptr { kind, first_slot } = reg.extra else { return Ok(()) };
     write!(f, "dynptr_{}(", names::dynptr_name(kind))?;
     let mut list = List::new(f);
     list.item_if(reg.id != 0, format_args!("id={}", reg.id))?;
     list.item_if(reg.ref_obj_id != 0, format_args!("ref_id={}", reg.ref_obj_id))?;
+    // That it is the first slot lies, in the kernel, where it looks for the id of a slice's dynptr.
+    list.item_if(first_slot, format_args!("dynptr_id=1"))?;
     f.write_str(")")
 }
 
