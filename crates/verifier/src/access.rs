@@ -2,7 +2,7 @@
 
 /// What an access does (`enum bpf_access_type`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Access {
+pub(crate) enum Access {
     /// It reads.
     Read,
     /// It writes.
@@ -11,7 +11,7 @@ pub enum Access {
 
 /// Who accesses memory (`enum bpf_access_src`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AccessSrc {
+pub(crate) enum AccessSrc {
     /// The program's instruction.
     Direct,
     /// A helper that was given a pointer.
@@ -20,7 +20,7 @@ pub enum AccessSrc {
 
 /// How a register is used (`enum reg_arg_type`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RegUse {
+pub(crate) enum RegUse {
     /// It is read.
     Src,
     /// It is written with something unknown.

@@ -13,8 +13,6 @@ use skep_isa::Insn;
 use crate::check::jump_offset;
 use crate::code::{class, is_wide, op};
 
-pub(crate) use self::calls::CallSummary;
-
 /// No successor.
 const NONE: u32 = u32::MAX;
 

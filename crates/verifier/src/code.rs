@@ -38,7 +38,6 @@ pub(crate) const fn is_wide(insn: Insn) -> bool {
 }
 
 /// Classes (RFC 9669 section 3.2).
-#[expect(missing_docs, reason = "BPF_LD and so on, one to one")]
 pub(crate) mod class {
     pub(crate) const LD: u8 = 0;
     pub(crate) const LDX: u8 = 1;
@@ -51,7 +50,6 @@ pub(crate) mod class {
 }
 
 /// Modes of loads and stores (RFC 9669 section 5).
-#[expect(missing_docs, reason = "BPF_IMM and so on, one to one")]
 pub(crate) mod mode {
     pub(crate) const IMM: u8 = 0x00;
     pub(crate) const ABS: u8 = 0x20;
@@ -62,7 +60,6 @@ pub(crate) mod mode {
 }
 
 /// Operations (RFC 9669 section 4).
-#[expect(missing_docs, reason = "BPF_ADD and so on, one to one")]
 pub(crate) mod op {
     pub(crate) const ADD: u8 = 0x00;
     pub(crate) const SUB: u8 = 0x10;
@@ -96,7 +93,6 @@ pub(crate) mod op {
 }
 
 /// What the source field of wide loads and calls selects (RFC 9669 section 5.4, `BPF_PSEUDO_*`).
-#[expect(missing_docs, reason = "BPF_PSEUDO_MAP_FD and so on, one to one")]
 pub(crate) mod pseudo {
     pub(crate) const MAP_FD: u8 = 1;
     pub(crate) const MAP_VALUE: u8 = 2;

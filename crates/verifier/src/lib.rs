@@ -1,8 +1,7 @@
 //! The BPF verifier: the kernel's verdict, its log, and facts for engines.
-#![allow(dead_code, unused_macros, unused_imports, missing_docs, clippy::all)] // while it is being built
 
 mod access;
-#[allow(dead_code)]
+
 mod aux;
 mod btf_ptr;
 mod call;

@@ -9,12 +9,12 @@ use crate::aux::Aux;
 use crate::explain::Explanation;
 use crate::explored::Explored;
 use crate::input::{Env, Options, Program};
-use crate::log::{LEVEL2, Log, STATS};
+use crate::log::{LEVEL2, Log};
 use crate::prune::Pruning;
 use crate::state::State;
 use crate::state::frame::Frame;
 use crate::state::reg::Reg;
-use crate::stop::{Check, Stop, verbose};
+use crate::stop::{Check, verbose};
 use crate::verifier::{Stats, Verifier};
 use skep_isa::facts::Facts;
 

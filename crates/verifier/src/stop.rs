@@ -4,7 +4,7 @@ use skep_abi::Errno;
 
 /// Why a check stops verification. What is wrong is in the log already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stop {
+pub(crate) struct Stop {
     /// What `BPF_PROG_LOAD` answers.
     pub errno: Errno,
     /// On a path that only a wrong prediction takes, a barrier in front of the instruction makes it harmless
@@ -14,13 +14,13 @@ pub struct Stop {
 
 impl Stop {
     /// The program is refused.
-    pub const fn new(errno: Errno) -> Stop {
+    pub(crate) const fn new(errno: Errno) -> Stop {
         Stop { errno, internal: false }
     }
 }
 
 /// What a check gives.
-pub type Check<T = ()> = Result<T, Stop>;
+pub(crate) type Check<T = ()> = Result<T, Stop>;
 
 /// Writes a line (or a part of one) to the log.
 macro_rules! verbose {

@@ -300,6 +300,5 @@ fn struct_of_map(kind: MapType) -> &'static str {
         MapType::Ringbuf | MapType::UserRingbuf => "bpf_ringbuf_map",
         MapType::BloomFilter => "bpf_bloom_filter",
         MapType::Arena => "bpf_arena",
-        _ => "",
     }
 }

@@ -36,8 +36,8 @@ impl Verifier<'_> {
     /// before it). `Err`: the kernel's `false`; that the access is not valid is for the caller to say.
     pub(crate) fn btf_ctx_access(&mut self, off: i32, size: u32, access: Access) -> Check<CtxAccess> {
         if self.prog_type != ProgType::Lsm {
-            let outside = off < 0 || off >= 8 * MAX_ARGS || access != Access::Read;
-            if outside || off as u32 % size != 0 {
+            let outside = !(0..8 * MAX_ARGS).contains(&off) || access != Access::Read;
+            if outside || !(off as u32).is_multiple_of(size) {
                 return self.silent(Errno::EACCES);
             }
         }

@@ -6,12 +6,12 @@ use skep_abi::flags::BPF_F_SLEEPABLE;
 use skep_abi::{AttachType, Errno, ProgType};
 use skep_btf::{Btf, Def, Kind, TypeId};
 
-use super::attached::{Attached, CtxArg};
+use super::attached::CtxArg;
 use super::hooks;
 use super::iters::iter_args;
 use crate::input::{Attach, Target};
 use crate::state::reg::BtfNr;
-use crate::stop::{Check, refuse, verbose};
+use crate::stop::{Check, refuse};
 use crate::verifier::Verifier;
 
 /// How typedefs of raw tracepoints begin.

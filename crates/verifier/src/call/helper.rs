@@ -309,10 +309,8 @@ impl Verifier<'_> {
         let callback = meta.subprogno as usize;
         match id {
             func::tail_call => self.check_resource_leak(false, true, "tail_call")?,
-            func::get_local_storage => {
-                if !self.reg(2).is_null() {
-                    return refuse!(self, EINVAL, "get_local_storage() doesn't support non-zero flags\n");
-                }
+            func::get_local_storage if !self.reg(2).is_null() => {
+                return refuse!(self, EINVAL, "get_local_storage() doesn't support non-zero flags\n");
             }
             func::for_each_map_elem => self.push_callback_call(insn_idx, callback, Callback::MapElem)?,
             func::timer_set_callback => self.push_callback_call(insn_idx, callback, Callback::Timer)?,

@@ -116,7 +116,7 @@ impl Verifier<'_> {
         let Some(at) = refs.iter().position(|it| it.kind == RefKind::Irq && it.id == id) else {
             return Err(Stop::new(Errno::EINVAL));
         };
-        self.cur.active_irq_id = refs[..at].iter().filter(irqs).next_back().map_or(0, |it| it.id);
+        self.cur.active_irq_id = refs[..at].iter().rfind(irqs).map_or(0, |it| it.id);
         refs.remove(at);
         Ok(())
     }

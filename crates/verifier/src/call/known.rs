@@ -1,7 +1,7 @@
 //! What is special about some helpers.
 
+use skep_abi::MapType;
 use skep_abi::helpers::{func, helper};
-use skep_abi::{MapType, helpers};
 
 /// The helper's name in messages (`func_id_name`).
 pub(crate) fn func_name(id: u32) -> String {
@@ -46,11 +46,6 @@ pub(super) const fn gets_storage(id: u32) -> bool {
         id,
         func::sk_storage_get | func::inode_storage_get | func::task_storage_get | func::cgrp_storage_get
     )
-}
-
-/// It calls a function of the program, before it returns (`is_sync_callback_calling_function`).
-pub(crate) const fn calls_back(id: u32) -> bool {
-    matches!(id, func::for_each_map_elem | func::find_vma | helpers::func::r#loop | func::user_ringbuf_drain)
 }
 
 /// Maps whose lookup cannot fail for a key that is known (`can_elide_value_nullness`).

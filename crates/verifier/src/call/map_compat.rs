@@ -1,5 +1,7 @@
 //! Which helpers take which maps.
 
+#![expect(non_upper_case_globals, reason = "ids of helpers have the UAPI's spelling")]
+
 use skep_abi::helpers::func::{self, *};
 use skep_abi::{AttachType, MapType, ProgType};
 

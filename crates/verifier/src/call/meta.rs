@@ -7,7 +7,7 @@ use crate::state::reg::{BtfNr, MapNr};
 
 /// What the arguments of a helper call say together.
 #[derive(Clone, Debug, Default)]
-pub struct CallMeta {
+pub(crate) struct CallMeta {
     /// The map, and which lookup of an outer map it is from.
     pub map: Option<(MapNr, u32)>,
     /// Memory of a later argument may be uninitialised: the helper fills it.
@@ -30,8 +30,6 @@ pub struct CallMeta {
     pub dynptr_id: u32,
     /// The helper.
     pub func_id: u32,
-    /// The struct of a `PTR_TO_BTF_ID` argument.
-    pub btf: Option<(BtfNr, TypeId)>,
     /// The struct that is returned.
     pub ret_btf: Option<(BtfNr, TypeId)>,
     /// The callback.

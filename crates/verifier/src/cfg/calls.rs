@@ -1,7 +1,6 @@
 //! What the graph has to know of calls.
 
-use skep_abi::AttachType;
-use skep_abi::helpers::{ArgKind, Need, Proto, RetKind, func, helper};
+use skep_abi::helpers::{ArgKind, RetKind, func};
 use skep_abi::kfuncs::flags as kf;
 use skep_btf::{Def, Type, TypeId};
 

@@ -1,9 +1,6 @@
 //! Spills and fills around calls that clobber few registers (`bpf_fastcall`): such a pair is dropped where the call is
 //! put in place, and its stack with it.
 
-use skep_abi::helpers::ArgKind;
-use skep_isa::Insn;
-
 use crate::check::{is_helper_call, is_kfunc_call};
 use crate::code::{class, mode, op};
 use crate::verifier::Verifier;

@@ -1,10 +1,9 @@
 //! A walk through all instructions: unreachable ones, loops, and where paths meet (`check_cfg`).
 
 use skep_abi::ProgType;
-use skep_abi::helpers::func;
 use skep_isa::Insn;
 
-use crate::check::{is_helper_call, is_kfunc_call, is_pseudo_call, is_pseudo_func, jump_offset};
+use crate::check::{is_helper_call, is_pseudo_call, is_pseudo_func, jump_offset};
 use crate::code::{class, is_wide, op};
 use crate::stop::{Check, Stop, refuse};
 use crate::verifier::Verifier;

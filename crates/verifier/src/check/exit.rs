@@ -6,7 +6,6 @@ use crate::access::RegUse;
 use crate::state::frame::RetvalRange;
 use crate::state::reg::Reg;
 use crate::stop::{Check, refuse, verbose};
-use crate::tnum::Tnum;
 use crate::verifier::Verifier;
 
 /// What is asked of the value.

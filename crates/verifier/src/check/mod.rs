@@ -14,7 +14,6 @@ use skep_abi::Errno;
 use skep_abi::helpers::func;
 use skep_isa::Insn;
 
-use crate::access::RegUse;
 use crate::code::{class, mode, op, pseudo};
 use crate::prune::Visited;
 use crate::stop::{Check, Stop, refuse, verbose};

@@ -44,11 +44,6 @@ impl Verifier<'_> {
         *reg = Reg { subreg_def: reg.subreg_def, ..Reg::NOT_INIT };
     }
 
-    /// What a register that was a pointer to something becomes when that is gone (`mark_reg_invalid`).
-    pub(crate) fn invalidated(&self) -> Reg {
-        if self.allow_ptr_leaks { Reg::unknown(false) } else { Reg::NOT_INIT }
-    }
-
     /// The numeric part of the register is this known number; its type stays (`mark_reg_known_zero` and so on).
     pub(crate) fn mark_reg_known_zero(&mut self, regno: usize) {
         let reg = self.reg_mut(regno);

@@ -1,7 +1,7 @@
 //! The context: what a program of a type may read and write there.
 
 mod lsm;
-pub mod rules;
+pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
 

@@ -8,7 +8,7 @@ use crate::access::Access;
 
 /// An access to a context.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CtxRequest {
+pub(crate) struct CtxRequest {
     /// The first byte.
     pub off: i32,
     /// How many bytes: 1, 2, 4 or 8.
@@ -23,7 +23,7 @@ pub struct CtxRequest {
 
 /// What a load from a context gives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Loaded {
+pub(crate) enum Loaded {
     /// A number.
     Number,
     /// What the field holds: a pointer of some kind.
@@ -34,7 +34,7 @@ pub enum Loaded {
 
 /// An access that is allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Granted {
+pub(crate) struct Granted {
     /// What a load gives.
     pub loaded: Loaded,
     /// Bytes of the field, if less than all of it may be read; 0: not so.
@@ -46,7 +46,7 @@ impl Granted {
 }
 
 /// Whether a program may access these bytes of its context, for program types whose context BTF does not describe.
-pub fn context_access(prog: ProgType, attach: Option<AttachType>, it: CtxRequest) -> Option<Granted> {
+pub(crate) fn context_access(prog: ProgType, attach: Option<AttachType>, it: CtxRequest) -> Option<Granted> {
     if let Some(plain) = ctx::PLAIN_CONTEXTS.iter().find(|row| row.prog == prog) {
         let starts = u32::try_from(it.off).is_ok_and(|off| (plain.start..plain.end).contains(&off));
         let may = it.access == Access::Read || plain.writable;
@@ -88,7 +88,7 @@ fn readable_field(layout: &Layout, hidden: &[Field], it: CtxRequest) -> Option<G
 }
 
 /// Whether these bytes of a struct may be read: bytes of the field, if less than all of it may be (else 0).
-pub fn readable(layout: &Layout, hidden: &[Field], off: i32, size: u32) -> Option<u32> {
+pub(crate) fn readable(layout: &Layout, hidden: &[Field], off: i32, size: u32) -> Option<u32> {
     let field = field_at(layout, off, |field| !hidden.contains(field))?;
     let (width, whole) = (field.width as u32, field.width as u32 == size);
     let start = off as usize == field.offset;

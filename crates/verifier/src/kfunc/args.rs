@@ -230,7 +230,7 @@ impl Verifier<'_> {
             return Ok(ArgKind::Callback);
         }
         let plain = is_scalar(arg.btf, target) || self.is_scalar_struct(arg.btf, target, 0);
-        if !plain && !(sized && target == TypeId::VOID) {
+        if !(plain || sized && target == TypeId::VOID) {
             let void = if sized { "void, " } else { "" };
             return refuse!(
                 self,

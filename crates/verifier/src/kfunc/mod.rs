@@ -19,8 +19,8 @@ use self::special::Special;
 use crate::call::callback::Callback;
 use crate::check::is_kfunc_call;
 use crate::scalar::Scalar;
-use crate::state::reg::{BtfNr, Reg};
-use crate::stop::{Check, Stop, refuse};
+use crate::state::reg::Reg;
+use crate::stop::{Check, refuse};
 use crate::verifier::Verifier;
 
 /// The greatest error number (`MAX_ERRNO`).

@@ -8,7 +8,7 @@ use skep_isa::Insn;
 use crate::code::{class, mode, op, pseudo};
 
 /// One instruction, with what it takes to show it.
-pub struct Shown<'a> {
+pub(super) struct Shown<'a> {
     /// The instruction.
     pub insn: Insn,
     /// The upper half, of a wide load.

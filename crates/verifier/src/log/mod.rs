@@ -8,14 +8,14 @@ mod stats;
 
 use std::fmt::{self, Write};
 
-pub use self::names::type_name;
+pub(crate) use self::names::type_name;
 
 /// Level 1: the path that failed.
-pub const LEVEL1: u32 = 1;
+pub(crate) const LEVEL1: u32 = 1;
 /// Level 2: every path.
-pub const LEVEL2: u32 = 2;
+pub(crate) const LEVEL2: u32 = 2;
 /// Statistics alone.
-pub const STATS: u32 = 4;
+pub(crate) const STATS: u32 = 4;
 
 /// A text that grows, and is cut back where a path turns out well.
 #[derive(Clone, Debug, Default)]

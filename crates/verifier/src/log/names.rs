@@ -5,7 +5,7 @@ use crate::state::types::{Base, Flags, RegType};
 
 /// What a register of this type is called in the log (`reg_type_str`): `"rdonly_mem_or_null"`. The name of a kernel
 /// object's type comes behind `"ptr_"`.
-pub fn type_name(ty: RegType) -> String {
+pub(crate) fn type_name(ty: RegType) -> String {
     const PREFIXES: [(Flags, &str); 7] = [
         (Flags::RDONLY, "rdonly_"),
         (Flags::RINGBUF, "ringbuf_"),

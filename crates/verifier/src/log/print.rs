@@ -1,14 +1,12 @@
 //! What the verifier prints: states, registers, instructions and lines.
 
-use std::fmt;
-
 use super::disasm::Shown;
 use super::reg::{FrameText, Names, RegText, Which};
 use crate::check::is_kfunc_call;
 use crate::code::is_wide;
 use crate::input::Line;
+use crate::state::State;
 use crate::state::reg::{BtfNr, Reg};
-use crate::state::{State, StateNr};
 use crate::verifier::Verifier;
 
 /// Where what an instruction changed begins, at the least (`BPF_LOG_ALIGNMENT`).
@@ -29,16 +27,6 @@ impl Verifier<'_> {
         }
     }
 
-    /// The same of a state that was kept.
-    pub(crate) fn print_explored_state(&mut self, nr: StateNr, frameno: usize, print_all: bool) {
-        let which = self.which(print_all);
-        let Verifier { log, maps, btfs, explored, .. } = self;
-        print_frame(log, Names { maps, btfs }, explored.get(nr), frameno, which);
-        if !print_all {
-            self.mark_verifier_state_clean();
-        }
-    }
-
     fn which(&self, print_all: bool) -> Which {
         if print_all { Which::All } else { Which::Scratched(self.scratched_regs, self.scratched_slots) }
     }
@@ -47,17 +35,6 @@ impl Verifier<'_> {
     pub(crate) fn mark_verifier_state_clean(&mut self) {
         self.scratched_regs = 0;
         self.scratched_slots = 0;
-    }
-
-    /// Everything did (`mark_verifier_state_scratched`).
-    pub(crate) fn mark_verifier_state_scratched(&mut self) {
-        self.scratched_regs = u16::MAX;
-        self.scratched_slots = u64::MAX;
-    }
-
-    /// Whether anything did (`verifier_state_scratched`).
-    pub(crate) fn verifier_state_scratched(&self) -> bool {
-        self.scratched_regs != 0 || self.scratched_slots != 0
     }
 
     /// Prints what the last instruction changed, behind it (`print_insn_state`).
@@ -120,10 +97,15 @@ fn same_line(a: &Line<'_>, b: &Line<'_>) -> bool {
 }
 
 fn cut(text: &str) -> &str {
-    if text.len() <= MAX_PRINT { text } else { &text[..text.floor_char_boundary(MAX_PRINT)] }
+    if text.len() <= MAX_PRINT { text } else { &text[..floor_char(text, MAX_PRINT)] }
 }
 
 /// Blanks between an instruction and what it changed (`vlog_alignment`).
 fn alignment(pos: usize) -> usize {
     COLUMN.max(pos + STEP / 2).next_multiple_of(STEP) - pos - 1
+}
+
+/// The longest prefix of at most that many bytes that ends between characters.
+fn floor_char(text: &str, most: usize) -> usize {
+    (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

@@ -15,7 +15,7 @@ use crate::state::types::{Base, Flags};
 
 /// Where names come from.
 #[derive(Clone, Copy)]
-pub struct Names<'a> {
+pub(super) struct Names<'a> {
     /// [`Verifier::maps`](crate::Verifier).
     pub maps: &'a [MapInfo],
     /// [`Verifier::btfs`](crate::Verifier).
@@ -34,7 +34,7 @@ impl Names<'_> {
 
 /// What is printed of a frame: everything, or what changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub(super) enum Which {
     /// All registers and slots.
     All,
     /// Those of these masks.
@@ -42,7 +42,7 @@ pub enum Which {
 }
 
 /// A frame of a state: ` R0=1 R10=fp0 fp-8=mmmmmmmm refs=2`.
-pub struct FrameText<'a> {
+pub(super) struct FrameText<'a> {
     /// Where names come from.
     pub names: Names<'a>,
     /// The state.
@@ -163,7 +163,7 @@ fn slot_char(slot: SlotType) -> char {
 }
 
 /// What a register holds: `scalar(id=1,umin=1)`, `map_value(map=m,ks=4,vs=8)`.
-pub struct RegText<'a> {
+pub(super) struct RegText<'a> {
     /// Where names come from.
     pub names: Names<'a>,
     /// The number of the frame that it is in.

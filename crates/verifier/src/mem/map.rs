@@ -7,7 +7,6 @@ use crate::access::{Access, AccessSrc};
 use crate::input::MapInfo;
 use crate::record::{FieldKind, FieldNr, SpecialField};
 use crate::state::reg::{MapNr, Reg};
-use crate::state::types::RegType;
 use crate::stop::{Check, Stop, refuse};
 use crate::verifier::Verifier;
 
@@ -81,17 +80,14 @@ impl Verifier<'_> {
         let MapInfo { flags: set, value_size, .. } = *self.map(map);
         let value_size = value_size as i32;
         match access {
-            Access::Write if set & flags::BPF_F_RDONLY_PROG as u32 != 0 => {
+            Access::Write if set & flags::BPF_F_RDONLY_PROG != 0 => {
                 refuse!(
                     self,
                     EACCES,
                     "write into map forbidden, value_size={value_size} off={off} size={size}\n"
                 )
             }
-            Access::Read
-                if set & flags::BPF_F_WRONLY_PROG as u32 != 0
-                    && set & flags::BPF_F_RDONLY_PROG as u32 == 0 =>
-            {
+            Access::Read if set & flags::BPF_F_WRONLY_PROG != 0 && set & flags::BPF_F_RDONLY_PROG == 0 => {
                 refuse!(
                     self,
                     EACCES,
@@ -169,5 +165,5 @@ const fn is_kptr(kind: FieldKind) -> bool {
 /// Whether nobody can change the map's values any more, and the kernel can tell where they are (`bpf_map_is_rdonly`,
 /// with `map_direct_value_addr`).
 fn is_constant(map: &MapInfo) -> bool {
-    map.flags & flags::BPF_F_RDONLY_PROG as u32 != 0 && map.frozen && map.kind == MapType::Array
+    map.flags & flags::BPF_F_RDONLY_PROG != 0 && map.frozen && map.kind == MapType::Array
 }

@@ -1,6 +1,6 @@
 //! Dissected keys, sockets, buffers of tracepoints and iterators.
 
-use skep_abi::ctx::{self, Field, FieldKind, Layout};
+use skep_abi::ctx::{self, Field};
 
 use super::MemAccess;
 use crate::ctx::rules;

@@ -14,7 +14,7 @@ impl SlotType {
 
     /// What a byte beside a narrow spill is (`mark_stack_slot_misc`): a zero stays one, and what nobody wrote does not
     /// become readable.
-    pub(crate) fn to_misc(&mut self) {
+    pub(crate) fn make_misc(&mut self) {
         if *self != SlotType::Zero && *self != SlotType::Invalid {
             *self = SlotType::Misc;
         }
@@ -25,11 +25,6 @@ impl Slot {
     /// Whether a number was spilled there (`is_spilled_scalar_reg`).
     pub(crate) fn is_spilled_scalar(&self) -> bool {
         self.is_spill() && self.reg.is_scalar()
-    }
-
-    /// Whether a number was spilled there with all of its bytes (`is_spilled_scalar_reg64`).
-    pub(crate) fn is_spilled_scalar64(&self) -> bool {
-        self.types[0] == SlotType::Spill && self.reg.is_scalar()
     }
 
     /// Whether more than data lies there: a register, or an object of the kernel's (`is_stack_slot_special`).
@@ -46,7 +41,7 @@ impl Slot {
     pub(crate) fn save(&mut self, reg: Reg, size: u32) {
         self.reg = reg;
         let (beside, spilled) = self.types.split_at_mut(REG_SIZE - size as usize);
-        beside.iter_mut().for_each(SlotType::to_misc);
+        beside.iter_mut().for_each(SlotType::make_misc);
         spilled.fill(SlotType::Spill);
     }
 
@@ -79,7 +74,7 @@ mod tests {
         let after = |mut it: SlotType| {
             let mut other = it;
             it.scrub();
-            other.to_misc();
+            other.make_misc();
             (it, other)
         };
         let all = [Invalid, Spill, Misc, Zero, Dynptr, Iter, IrqFlag].map(after);
@@ -103,7 +98,7 @@ mod tests {
                 slot.save(Reg::constant(7), size);
                 assert_eq!(slot.spill_size(), size);
                 assert!(slot.is_spill() && slot.is_spilled_scalar() && slot.is_special());
-                assert_eq!(slot.is_spilled_scalar64(), size == 8);
+                assert_eq!(slot.types[0] == SlotType::Spill, size == 8);
                 let beside = &slot.types[..REG_SIZE - size as usize];
                 assert!(beside.iter().all(|it| *it == before), "{before:?}");
                 slot.scrub();

@@ -14,7 +14,7 @@ pub(crate) enum Exact {
     /// The current one allows no more.
     Not,
     /// They are the same.
-    Exact,
+    Same,
     /// Ranges lie within those of the old one, whether they mattered or not.
     RangeWithin,
 }
@@ -132,7 +132,7 @@ impl Compare<'_> {
     }
 
     fn reg(&mut self, old: &Reg, cur: &Reg) -> bool {
-        if self.exact == Exact::Exact {
+        if self.exact == Exact::Same {
             return self.regs_exact(old, cur);
         }
         if old.ty.base == Base::NotInit && (self.exact == Exact::Not || cur.ty.base == Base::NotInit) {

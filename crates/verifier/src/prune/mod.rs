@@ -6,7 +6,6 @@ mod equal;
 mod precise;
 mod scc;
 
-use crate::explored::Place;
 use crate::state::reg::IterState;
 use crate::state::reg::{Extra, Reg};
 use crate::state::stack::{SlotType, spi_of};
@@ -140,7 +139,7 @@ impl Verifier<'_> {
     fn check_infinite_loop(&mut self, nr: StateNr, insn_idx: usize) -> Check {
         let old = self.explored.get(nr);
         let same = states_maybe_looping(old, &self.cur)
-            && self.states_equal(nr, Exact::Exact)
+            && self.states_equal(nr, Exact::Same)
             && !iter_active_depths_differ(self.explored.get(nr), &self.cur)
             && self.explored.get(nr).may_goto_depth == self.cur.may_goto_depth
             && self.explored.get(nr).callback_unroll_depth == self.cur.callback_unroll_depth;

@@ -33,7 +33,7 @@ struct Backedge {
 
 /// All visits to components.
 #[derive(Debug, Default)]
-pub struct Sccs {
+pub(crate) struct Sccs {
     /// By component.
     visits: Vec<Vec<Visit>>,
     /// How many states wait for their component (`num_backedges`).

@@ -195,7 +195,9 @@ impl<'b> Search<'b> {
             };
         };
         let size = kind.size();
-        if place.size != 0 && place.size != size.wrapping_mul(count) || place.offset % kind.align() != 0 {
+        if place.size != 0 && place.size != size.wrapping_mul(count)
+            || !place.offset.is_multiple_of(kind.align())
+        {
             return Ok(());
         }
         let Some(found) = self.field(kind, place, ty)? else { return Ok(()) };

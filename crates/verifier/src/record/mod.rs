@@ -25,7 +25,6 @@ pub struct FieldNr {
 
 /// What a special field is (`enum btf_field_type`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[expect(missing_docs, reason = "BPF_SPIN_LOCK and so on, one to one")]
 pub enum FieldKind {
     SpinLock,
     ResSpinLock,

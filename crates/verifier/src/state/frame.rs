@@ -4,9 +4,9 @@ use super::reg::Reg;
 use super::stack::Slot;
 
 /// Registers of a frame.
-pub const MAX_REG: usize = 11;
+pub(crate) const MAX_REG: usize = 11;
 /// Frames of a state.
-pub const MAX_FRAMES: usize = 8;
+pub(crate) const MAX_FRAMES: usize = 8;
 
 /// The values that a function may return, both inclusive (`struct bpf_retval_range`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

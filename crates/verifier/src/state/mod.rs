@@ -1,10 +1,10 @@
 //! What is known at one instruction on one path (`struct bpf_verifier_state`).
 
-pub mod frame;
+pub(crate) mod frame;
 pub(crate) mod linked;
-pub mod reg;
-pub mod stack;
-pub mod types;
+pub(crate) mod reg;
+pub(crate) mod stack;
+pub(crate) mod types;
 
 use self::frame::Frame;
 use self::reg::Reg;
@@ -15,7 +15,6 @@ pub struct StateNr(pub u32);
 
 /// What a reference is to (`enum ref_state_type`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(missing_docs, reason = "REF_TYPE_*, one to one")]
 pub enum RefKind {
     Ptr,
     Irq,
@@ -39,7 +38,6 @@ pub struct Ref {
 
 /// What a lock lies in: tells locks apart together with the register's id (`ptr` of `struct bpf_reference_state`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[expect(missing_docs, reason = "self-evident")]
 pub enum LockPtr {
     #[default]
     None,

@@ -6,11 +6,11 @@ use super::types::{Base, RegType};
 use crate::scalar::Scalar;
 
 /// Set in the id of a number that is another one plus a constant, by 64-bit arithmetic (`BPF_ADD_CONST64`).
-pub const ADD_CONST64: u32 = 1 << 31;
+pub(crate) const ADD_CONST64: u32 = 1 << 31;
 /// The same by 32-bit arithmetic (`BPF_ADD_CONST32`).
-pub const ADD_CONST32: u32 = 1 << 30;
+pub(crate) const ADD_CONST32: u32 = 1 << 30;
 /// Either (`BPF_ADD_CONST`).
-pub const ADD_CONST: u32 = ADD_CONST64 | ADD_CONST32;
+pub(crate) const ADD_CONST: u32 = ADD_CONST64 | ADD_CONST32;
 
 /// A map, by its place in [`Verifier::maps`](crate::Verifier).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -30,7 +30,6 @@ impl BtfNr {
 
 /// What a dynptr points to (`enum bpf_dynptr_type`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(missing_docs, reason = "BPF_DYNPTR_TYPE_*, one to one")]
 pub enum DynptrKind {
     Invalid,
     Local,
@@ -43,7 +42,6 @@ pub enum DynptrKind {
 
 /// How far an iterator is (`enum bpf_iter_state`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(missing_docs, reason = "BPF_ITER_STATE_*, one to one")]
 pub enum IterState {
     Invalid,
     Active,

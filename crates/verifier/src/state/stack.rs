@@ -3,9 +3,9 @@
 use super::reg::Reg;
 
 /// Bytes of a register, and of a stack slot.
-pub const REG_SIZE: usize = 8;
+pub(crate) const REG_SIZE: usize = 8;
 /// Bytes of stack that a frame may have.
-pub const MAX_STACK: i32 = 512;
+pub(crate) const MAX_STACK: i32 = 512;
 
 /// What a byte of the stack holds (`enum bpf_stack_slot_type`; the numbers are its numbers).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -48,6 +48,6 @@ impl Slot {
 }
 
 /// The slot of an offset from the frame pointer: 0 for -8 to -1 (`__get_spi`).
-pub const fn spi_of(off: i32) -> i32 {
+pub(crate) const fn spi_of(off: i32) -> i32 {
     (-off - 1) / REG_SIZE as i32
 }

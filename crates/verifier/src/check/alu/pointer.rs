@@ -246,7 +246,7 @@ impl Verifier<'_> {
                 "R{dst} variable stack access prohibited for !root, var_off={var_off} off={off}\n"
             );
         }
-        if off >= 0 || off < -MAX_STACK {
+        if !(-MAX_STACK..0).contains(&off) {
             return refuse!(
                 self,
                 EACCES,

@@ -3,7 +3,7 @@
 use skep_abi::{MapType, ProgType};
 
 use crate::input::MapInfo;
-use crate::record::{FieldKind, Record};
+use crate::record::FieldKind;
 use crate::state::reg::MapNr;
 use crate::stop::{Check, refuse};
 use crate::verifier::Verifier;

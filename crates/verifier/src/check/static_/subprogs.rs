@@ -4,7 +4,7 @@ use skep_abi::helpers::func;
 use skep_isa::Insn;
 
 use crate::code::{class, is_wide, mode, op, pseudo};
-use crate::stop::{Check, refuse, verbose};
+use crate::stop::{Check, refuse};
 use crate::subprog::Subprog;
 use crate::verifier::Verifier;
 

@@ -4,7 +4,6 @@ use skep_abi::{Errno, MapType};
 use skep_isa::Insn;
 
 use crate::code::{class, is_wide, mode, op, pseudo};
-use crate::input::MapInfo;
 use crate::state::reg::MapNr;
 use crate::state::types::{Base, RegType};
 use crate::stop::{Check, Stop, refuse, verbose};

@@ -65,12 +65,12 @@ impl Verifier<'_> {
     }
 
     /// Goes back from the current state, kept state by kept state, until every number is traced to where it came from.
-    fn backtrack(&mut self, mut marks: Marks, mut changed: Option<&mut bool>) -> Check {
+    fn backtrack(&mut self, mut marks: Marks, changed: Option<&mut bool>) -> Check {
         if marks.is_empty() {
             return Ok(());
         }
         let mut ignored = false;
-        let changed = changed.as_deref_mut().unwrap_or(&mut ignored);
+        let changed = changed.unwrap_or(&mut ignored);
         let mut at = None;
         let mut last = self.cur.insn_idx as i64;
         let mut subseq = -1;
