@@ -93,7 +93,7 @@ impl Verifier<'_> {
                     return Ok(Err(Lost));
                 }
                 marks.clear_reg(0);
-                self.check_marks(marks, ARGS, false, "call")?;
+                self.check_marks(marks, ARGS, false, "backtracking call")?;
                 // A tail call that was made ended the function.
                 let ended = insn.src == 0 && insn.imm == func::tail_call as i32 && subseq != idx as i64 + 1;
                 if ended && !marks.enter() {
@@ -153,9 +153,13 @@ impl Verifier<'_> {
             class(call) == class::JMP && op(call) == op::CALL && call.src == pseudo::CALL
         };
         let result_matters = from_call && marks.has_reg(0);
-        if from_call {
-            self.check_marks(marks, ARGS, false, "exit")?;
+        if usize::try_from(subseq).is_ok_and(|call| self.aux[call].calls_callback) {
+            // What the helper was given is not what it gave to its callback.
+            for regno in 1..=5 {
+                marks.clear_reg(regno);
+            }
         }
+        self.check_marks(marks, ARGS, false, "backtracking exit")?;
         marks.clear_reg(0);
         if !marks.enter() {
             return self.too_deep();
