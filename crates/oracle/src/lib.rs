@@ -24,6 +24,7 @@ pub mod contexts;
 pub mod core;
 pub mod corpus;
 pub mod llvm;
+pub mod logs;
 pub mod maps;
 pub mod meaning;
 pub mod numbers;

@@ -1,0 +1,30 @@
+//! Records what the running kernel's verifier writes about programs:
+//! `record-logs [COMPOSED] [CASES.txt...] | gzip -9n > fixtures/oracle/logs-VERSION.txt.gz`.
+
+use std::io::{self, Write};
+
+use skep_oracle::{logs, sys};
+
+const COMPOSED: u64 = 300;
+/// Composed programs with longer logs say little more.
+const MAX_LINES: usize = 600;
+
+fn main() -> io::Result<()> {
+    let mut args = std::env::args().skip(1).peekable();
+    let composed = args.next_if(|arg| arg.parse::<u64>().is_ok()).and_then(|arg| arg.parse().ok());
+    let mut cases = Vec::new();
+    for path in args {
+        cases.extend(logs::parse(&std::fs::read_to_string(path)?).map_err(io::Error::other)?);
+    }
+    cases.extend((0..composed.unwrap_or(COMPOSED)).map(logs::compose));
+    let mut out = io::stdout().lock();
+    writeln!(out, "# linux {}, by record-logs of skep-oracle", sys::kernel_release())?;
+    for case in cases {
+        match case.record() {
+            Ok(text) if text.starts_with("== composed") && text.lines().count() > MAX_LINES => {}
+            Ok(text) => out.write_all(text.as_bytes())?,
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+    Ok(())
+}
