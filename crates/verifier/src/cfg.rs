@@ -6,6 +6,7 @@ mod depth;
 mod fastcall;
 mod live;
 mod postorder;
+mod rewrite;
 mod walk;
 
 use skep_isa::Insn;

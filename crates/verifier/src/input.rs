@@ -195,6 +195,11 @@ pub trait Env {
         None
     }
 
+    /// The maps that the loader binds to the program whether it uses them or not (`fd_array_cnt`), in order.
+    fn bound_maps(&self) -> Vec<MapInfo> {
+        Vec::new()
+    }
+
     /// Bytes of the value of an array of one element, for maps that nobody can write any more; `None`: out of bounds
     /// or not to be had.
     fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64>;

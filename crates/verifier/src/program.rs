@@ -72,7 +72,7 @@ pub fn verify(program: &Program<'_>, env: &dyn Env, options: Options) -> Outcome
     let explanation = if errno.is_some() { verifier.explain(&message) } else { Explanation::default() };
     if options.log_level != 0 {
         // No clock: a verification is a function of what it is given.
-        verifier.print_stats(0);
+        verifier.print_stats(0, errno.is_none());
     }
     let facts = if errno.is_none() { verifier.facts() } else { Facts::default() };
     Outcome {
@@ -141,6 +141,7 @@ impl<'a> Verifier<'a> {
     }
 
     fn run(&mut self) -> Check {
+        self.bind_maps()?;
         self.check_btf_info_early()?;
         self.find_subprogs()?;
         self.check_btf_info()?;
@@ -151,7 +152,9 @@ impl<'a> Verifier<'a> {
         self.mark_fastcall_patterns();
         self.check_function(0)?;
         self.check_global_functions()?;
-        self.check_max_stack_depth()
+        self.check_max_stack_depth()?;
+        self.grow_stacks();
+        Ok(())
     }
 
     /// Global functions that are called are verified by themselves (`do_check_subprogs`).

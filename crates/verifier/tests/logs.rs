@@ -27,7 +27,10 @@ struct Case {
     log: Vec<String>,
 }
 
-struct Kernel<'a>(&'a [MapInfo]);
+struct Kernel<'a> {
+    maps: &'a [MapInfo],
+    btf: &'a Arc<Btf>,
+}
 
 impl Env for Kernel<'_> {
     fn version(&self) -> KernelVersion {
@@ -35,7 +38,7 @@ impl Env for Kernel<'_> {
     }
 
     fn kernel_btf(&self) -> Option<Arc<Btf>> {
-        None
+        Some(self.btf.clone())
     }
 
     fn module_btf(&self, _fd: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
@@ -51,7 +54,11 @@ impl Env for Kernel<'_> {
     }
 
     fn map_by_index(&self, index: i32) -> Result<MapInfo, Errno> {
-        self.0.get(index as usize).cloned().ok_or(Errno::EFAULT)
+        self.maps.get(index as usize).cloned().ok_or(Errno::EFAULT)
+    }
+
+    fn bound_maps(&self) -> Vec<MapInfo> {
+        self.maps.to_vec()
     }
 
     fn map_bytes(&self, _map: &MapInfo, _off: u32, _size: u32) -> Option<u64> {
@@ -129,7 +136,7 @@ fn map(text: &str, nr: usize) -> MapInfo {
 
 impl Case {
     /// What our verifier says of it.
-    fn replay(&self) -> (i32, Vec<String>) {
+    fn replay(&self, btf: &Arc<Btf>) -> (i32, Vec<String>) {
         let funcs: Vec<Func> =
             self.funcs.chunks(2).map(|it| Func { slot: it[0], type_id: TypeId(it[1]) }).collect();
         let text = |off: u32| self.btf.as_ref().map_or("", |btf| btf.str(skep_btf::StrOff(off)));
@@ -155,7 +162,7 @@ impl Case {
         };
         let caps = Caps { sys_admin: true, ..Caps::DEFAULT };
         let options = Options { log_level: 6, caps, ..Options::default() };
-        let outcome = verify(&program, &Kernel(&self.maps), options);
+        let outcome = verify(&program, &Kernel { maps: &self.maps, btf }, options);
         (outcome.errno.map_or(0, Errno::code), outcome.log.lines().map(str::to_owned).collect())
     }
 }
@@ -183,9 +190,12 @@ fn logs() {
     let text = recording();
     let only = std::env::var("ONLY").ok();
     let cases = cases(&text);
+    let btf = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../kernel/vmlinux/vmlinux.btf"));
+    let btf = Arc::new(Btf::parse(&btf.expect("the kernel's BTF")).expect("BTF"));
     let mut different = Vec::new();
     for case in cases.iter().filter(|it| only.as_ref().is_none_or(|only| it.name == *only)) {
-        let (errno, log) = match std::panic::catch_unwind(|| case.replay()) {
+        let (errno, log) = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case.replay(&btf)))
+        {
             Ok(answer) => answer,
             Err(_) => (-1, Vec::new()),
         };

@@ -202,6 +202,6 @@ fn target_of(t: usize, insn: Insn) -> i64 {
 }
 
 /// `may_goto`: a jump that is taken when a loop ran for too long.
-fn is_may_goto(insn: Insn) -> bool {
+pub(super) fn is_may_goto(insn: Insn) -> bool {
     insn.code == class::JMP | op::JCOND && insn.src == 0
 }

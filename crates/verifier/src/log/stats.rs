@@ -5,9 +5,10 @@ use crate::verifier::Verifier;
 
 impl Verifier<'_> {
     /// How much was done; with level 4 also the time that it took, in microseconds, and the functions' stacks.
-    pub(crate) fn print_stats(&mut self, micros: u64) {
+    pub(crate) fn print_stats(&mut self, micros: u64, accepted: bool) {
         if self.log.level & STATS != 0 {
-            let depths: Vec<String> = self.subprogs.iter().map(|it| it.stack_depth.to_string()).collect();
+            let kept = (0..self.subprogs.len()).filter(|subprog| !accepted || self.is_kept(*subprog));
+            let depths: Vec<String> = kept.map(|it| self.subprogs[it].stack_depth.to_string()).collect();
             let depths = depths.join("+");
             self.log.write(format_args!("verification time {micros} usec\nstack depth {depths}\n"));
         }

@@ -14,6 +14,11 @@ const MAX_USED_MAPS: usize = 64;
 const SLEEPABLE: u32 = 1 << 4;
 
 impl Verifier<'_> {
+    /// The maps that the loader binds to the program (`process_fd_array`).
+    pub(crate) fn bind_maps(&mut self) -> Check {
+        self.env.bound_maps().into_iter().try_for_each(|map| self.use_map(map).map(|_| ()))
+    }
+
     /// Adds a map to those that the program uses, if it is not there yet (`add_used_map`).
     pub(crate) fn use_map(&mut self, map: MapInfo) -> Check<MapNr> {
         if let Some(known) = self.maps.iter().position(|it| it.handle == map.handle) {
