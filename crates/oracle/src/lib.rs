@@ -22,6 +22,8 @@
 pub mod cases;
 pub mod core;
 pub mod corpus;
+pub mod externs;
+mod libbpf;
 pub mod llvm;
 pub mod maps;
 pub mod meaning;
