@@ -95,7 +95,8 @@ pub(crate) struct RunArgs {
     /// Fill in a map before running, or size it: MAP[KEY]=VALUE (integers, or hex:.. for bytes), MAP.max_entries=N
     #[arg(long = "map", value_name = "MAP[KEY]=VALUE")]
     pub(crate) map: Vec<String>,
-    /// The types of the simulated kernel: a file (BTF, vmlinux, vmlinuz, or a BTFHub archive), `host`, or `bundled`
+    /// The types of the simulated kernel: a file (BTF, vmlinux, vmlinuz, or a BTFHub archive), a folder of vmlinux and
+    /// modules, `host`, or `bundled`
     #[arg(long, value_name = "FILE|host|bundled", default_value = "bundled", conflicts_with = "raw")]
     pub(crate) btf: String,
     /// The configuration of the simulated kernel: a file (plain or gzip, as /boot/config-* and /proc/config.gz), or `host`
@@ -125,7 +126,7 @@ pub(crate) struct RunArgs {
 pub(crate) struct InspectArgs {
     /// The object that clang made (.bpf.o)
     pub(crate) object: PathBuf,
-    /// Types of a kernel to judge the object by: bundled, host, or a file (raw BTF, or ELF with a .BTF section); may be
+    /// Types of a kernel to judge the object by: bundled, host, or a file or folder as `skep run` takes them; may be
     /// given several times
     #[arg(long, value_name = "FILE|host|bundled", default_value = "bundled")]
     pub(crate) btf: Vec<String>,

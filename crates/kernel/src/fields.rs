@@ -20,7 +20,7 @@ const LONGEST: u64 = 16;
 impl<'m> Fields<'m> {
     /// `None` if the machine has no types.
     pub(crate) fn new(core: &Core, memory: &'m Memory) -> Option<Fields<'m>> {
-        let btf = core.btf.as_ref()?.vmlinux.clone();
+        let btf = core.types()?;
         Some(Fields { btf, memory })
     }
 

@@ -4,10 +4,12 @@ use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::object::Object;
 use crate::report::LoadError;
+use crate::state::Core;
 use skep_abi::Errno;
-use skep_btf::{Def, Kind};
+use skep_btf::{Btf, Def, Kind};
 use skep_isa::Insn;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// `BPF_LD | BPF_IMM | BPF_DW`.
 const LD_IMM64: u8 = 0x18;
@@ -24,7 +26,7 @@ impl Kernel {
         if let Ok(Some(addr)) = self.variable(name) {
             return Some(addr);
         }
-        let btf = &self.core.btf.as_ref()?.vmlinux;
+        let btf = self.core.all_types()?;
         if !LINKER.contains(&name) {
             btf.find(Kind::Func, name)?;
         }
@@ -52,30 +54,70 @@ impl Kernel {
         let mut slot = 0;
         while let Some(insn) = insns.get(slot) {
             if insn.code == LD_IMM64 && insn.src == PSEUDO_BTF_ID {
-                found.insert(slot, self.address_of(slot, insn.imm)?);
+                let fd = insns.get(slot + 1).map_or(0, |it| it.imm);
+                found.insert(slot, self.address_of(slot, insn.imm, fd)?);
             }
             slot += if insn.code == LD_IMM64 { 2 } else { 1 };
         }
         Ok(found)
     }
 
-    fn address_of(&mut self, slot: usize, id: i32) -> Result<u64, LoadError> {
+    fn address_of(&mut self, slot: usize, id: i32, fd: i32) -> Result<u64, LoadError> {
         let refused = |errno, text: String| LoadError::rejected(errno, Some(slot), text);
         let Some(target) = &self.core.btf else {
             let text = "kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.";
             return Err(refused(Errno::EINVAL, text.to_owned()));
         };
-        let ty = target.vmlinux.type_by_id(id as u32).filter(|_| id > 0);
+        let types = match fd {
+            0 => &target.vmlinux,
+            fd => {
+                let module = self.core.module_of(fd).and_then(|it| target.modules.get(it));
+                &module
+                    .ok_or_else(|| refused(Errno::EINVAL, "invalid module BTF object FD specified.".into()))?
+                    .1
+            }
+        };
+        let ty = types.type_by_id(id as u32).filter(|_| id > 0);
         let ty =
             ty.ok_or_else(|| refused(Errno::ENOENT, format!("ldimm64 insn specifies invalid btf_id {id}.")))?;
         if !matches!(ty.def, Def::Var(_) | Def::Func(_)) {
             let text = format!("pseudo btf_id {id} in ldimm64 isn't KIND_VAR or KIND_FUNC.");
             return Err(refused(Errno::EINVAL, text));
         }
-        let name = target.vmlinux.str(ty.name).to_owned();
+        let name = types.str(ty.name).to_owned();
         self.ksym(&name).ok_or_else(|| {
             let text = format!("ldimm64 failed to find the address for kernel symbol '{name}'.");
             refused(Errno::ENOENT, text)
         })
+    }
+}
+
+impl Core {
+    /// The module whose types an fd is of, by its number among the kernel's.
+    pub(crate) fn module_of(&self, fd: i32) -> Option<usize> {
+        match self.objects.get(self.files.get(Fd(fd)).ok()?)? {
+            Object::Btf(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// All types, those of modules too: ids of the kernel's own are those of its BTF.
+    pub(crate) fn all_types(&self) -> Option<&Btf> {
+        self.merged().map(|it| &**it)
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn types(&self) -> Option<Arc<Btf>> {
+        self.merged().map(Arc::clone)
+    }
+
+    fn merged(&self) -> Option<&Arc<Btf>> {
+        let target = self.btf.as_ref()?;
+        if target.modules.is_empty() {
+            return Some(&target.vmlinux);
+        }
+        // Modules that do not go together are left out; the loader still sees each by itself.
+        let merge = || Btf::merged(&target.vmlinux, &target.modules);
+        Some(self.all_types.get_or_init(|| merge().map_or_else(|_| Arc::clone(&target.vmlinux), Arc::new)))
     }
 }

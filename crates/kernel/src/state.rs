@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) task: Task,
     /// The types of the simulated kernel.
     pub(crate) btf: Option<TargetBtf>,
+    /// Those of all modules too, once somebody asked.
+    pub(crate) all_types: std::cell::OnceCell<std::sync::Arc<skep_btf::Btf>>,
     /// Kernel objects, and what programs find when they look around.
     pub(crate) world: World,
     /// What `bpf_get_prandom_u32` draws from, by CPU.
@@ -101,6 +103,7 @@ impl Core {
             clock: config.clock,
             task: config.task,
             btf: config.btf,
+            all_types: std::cell::OnceCell::new(),
             world: World::default(),
             prandom: (0..config.cpus).map(|cpu| Rng::new(config.seed, cpu)).collect(),
             objects: Objects::default(),

@@ -39,6 +39,13 @@ pub struct MapTypes {
     pub inner: Option<Box<MapTypes>>,
 }
 
+impl TargetBtf {
+    /// The types of a module.
+    pub fn module(&self, name: &str) -> Option<&Arc<Btf>> {
+        self.modules.iter().find(|it| &*it.0 == name).map(|it| &it.1)
+    }
+}
+
 impl fmt::Debug for TargetBtf {
     /// Its origin and size: thousands of types say nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

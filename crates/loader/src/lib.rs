@@ -18,7 +18,7 @@ pub mod core;
 mod error;
 mod fill;
 mod kconfig;
-mod ksyms;
+pub mod ksyms;
 mod link;
 mod load;
 mod map_types;

@@ -12,7 +12,7 @@ use skep_object::{DataKind, ExternKind, Object, Target};
 use crate::core::{self, Relocated};
 use crate::error::Error;
 use crate::kconfig::Kconfig;
-use crate::ksyms;
+use crate::ksyms::Symbols;
 use crate::link::{self, Linked};
 use crate::map_types;
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
@@ -78,6 +78,12 @@ pub struct LoadedMap {
     pub fd: Result<Fd, Error>,
 }
 
+/// What a program's code needs from outside of it, for all programs of an object.
+struct Outside<'a> {
+    relocated: &'a Relocated,
+    symbols: &'a Symbols,
+}
+
 impl OpenObject {
     /// Creates the maps and loads the programs, as `bpf_object__load` does.
     ///
@@ -99,6 +105,8 @@ impl OpenObject {
         let relocated = relocate_core(&object, kernel.btf(), &programs);
         let mut loaded = Loaded { object, programs: Vec::new(), maps, btf };
         loaded.fill_maps_of_maps(kernel);
+        let symbols = Symbols::new(&loaded.object, kernel);
+        let outside = Outside { relocated: &relocated, symbols: &symbols };
         for plan in programs {
             let mut target = plan.target(&loaded.object);
             if plan.prog_type == Some(ProgType::StructOps)
@@ -106,12 +114,13 @@ impl OpenObject {
             {
                 target = member;
             }
-            let fd = loaded.load_program(kernel, &relocated, &plan, &mut target);
+            let fd = loaded.load_program(kernel, &outside, &plan, &mut target);
             let section = loaded.object.programs[plan.index].section.clone();
             let ProgramPlan { name, index, sec, prog_type, autoload, .. } = plan;
             let program = LoadedProgram { name, section, sec, prog_type, index, autoload, target, fd };
             loaded.programs.push(program);
         }
+        symbols.close(kernel);
         loaded.fill_program_arrays(kernel);
         loaded
     }
@@ -231,7 +240,7 @@ impl Loaded {
     fn load_program(
         &self,
         kernel: &mut Kernel,
-        relocated: &Relocated,
+        outside: &Outside<'_>,
         plan: &ProgramPlan,
         attach: &mut Result<AttachTarget, Error>,
     ) -> Result<Fd, Error> {
@@ -247,8 +256,8 @@ impl Loaded {
         {
             target::resolve(target, kernel.btf(), &plan.name, &place())?;
         }
-        let mut linked = link::link(&self.object, relocated, plan.index)?;
-        self.relocate(kernel, &mut linked, &place())?;
+        let mut linked = link::link(&self.object, outside.relocated, plan.index)?;
+        self.relocate(kernel, outside.symbols, &mut linked, &place())?;
         let Linked { insns, lines, funcs, poisoned, .. } = linked;
         let mut load = ProgLoad::new(&plan.name, prog_type, insns);
         load.license = self.object.license.clone();
@@ -280,6 +289,7 @@ impl Loaded {
             return Err(Error::bad_input(place(), text));
         }
         load.btf = self.btf.clone();
+        load.fd_array.clone_from(&outside.symbols.fd_array);
         load.lines = lines;
         load.funcs = funcs;
         load.poisoned = poisoned;
@@ -291,7 +301,13 @@ impl Loaded {
     }
 
     /// Fills in what lies outside of the code.
-    fn relocate(&self, kernel: &mut Kernel, linked: &mut Linked, place: &str) -> Result<(), Error> {
+    fn relocate(
+        &self,
+        kernel: &mut Kernel,
+        symbols: &Symbols,
+        linked: &mut Linked,
+        place: &str,
+    ) -> Result<(), Error> {
         for (slot, target) in &linked.relocs {
             let at = || format!("{place}, instruction {slot}");
             let (map, offset) = match *target {
@@ -305,7 +321,7 @@ impl Loaded {
                         let external = self.object.externs.get(index);
                         let external = external
                             .ok_or_else(|| Error::bad_input(at(), "the relocation's extern is not there"))?;
-                        let poison = ksyms::relocate(kernel, external, index, &mut linked.insns, *slot);
+                        let poison = symbols.relocate(kernel, external, index, &mut linked.insns, *slot);
                         let poison = poison.map_err(|error| Error::bad_input(at(), error.message))?;
                         linked.poisoned.extend(poison.map(|message| (*slot, message)));
                         continue;

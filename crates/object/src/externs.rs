@@ -72,8 +72,11 @@ pub enum ExternKind {
 pub enum KconfigType {
     /// `y` is true.
     Bool,
-    /// One character.
-    Char,
+    /// One character, or a number of one byte.
+    Char {
+        /// Whether it is signed.
+        signed: bool,
+    },
     /// A number.
     Int {
         /// Whether it is signed.
@@ -174,7 +177,9 @@ fn kconfig_type(btf: &Btf, id: TypeId) -> Option<KconfigType> {
     let ty = btf.resolved(id)?;
     match &ty.def {
         Def::Int(int) if int.encoding == IntEncoding::Bool => (int.size == 1).then_some(KconfigType::Bool),
-        Def::Int(int) if int.size == 1 => Some(KconfigType::Char),
+        Def::Int(int) if int.size == 1 => {
+            Some(KconfigType::Char { signed: int.encoding == IntEncoding::Signed })
+        }
         Def::Int(int) if matches!(int.size, 2 | 4 | 8) => {
             Some(KconfigType::Int { signed: int.encoding == IntEncoding::Signed })
         }

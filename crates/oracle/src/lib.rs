@@ -23,6 +23,8 @@ pub mod cases;
 pub mod contexts;
 pub mod core;
 pub mod corpus;
+pub mod externs;
+mod libbpf;
 pub mod llvm;
 pub mod logs;
 pub mod maps;

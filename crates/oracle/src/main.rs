@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use skep_isa::Insn;
-use skep_oracle::{cases, core, corpus, llvm, meaning, raw, strictness, sys};
+use skep_oracle::{cases, core, corpus, externs, llvm, meaning, raw, strictness, sys};
 use skep_testkit::insn_cases;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -39,6 +39,11 @@ const COMMANDS: &[Command] = &[
         name: "core",
         what: "how libbpf relocates fixtures/core/kinds.bpf.o: fixtures/oracle/core.txt (core [LIBBPF.a])",
         run: record_core,
+    },
+    Command {
+        name: "externs",
+        what: "what libbpf makes of fixtures/externs: fixtures/oracle/externs.txt (externs LIBBPF.a)",
+        run: record_externs,
     },
 ];
 
@@ -111,6 +116,17 @@ fn record_core() -> Result<()> {
     write(
         "oracle/core.txt",
         &format!("{version}, by `cargo run -p skep-oracle -- core LIBBPF.a`\n{programs}"),
+    )
+}
+
+fn record_externs() -> Result<()> {
+    let library = std::env::args()
+        .nth(2)
+        .ok_or("say where libbpf.a is: it is linked with what answers for the host")?;
+    let said = externs::record(&library)?;
+    write(
+        "oracle/externs.txt",
+        &format!("# libbpf 1.5, by `cargo run -p skep-oracle -- externs LIBBPF.a`\n{said}"),
     )
 }
 

@@ -14,7 +14,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    fn errno(self) -> i32 {
+    pub(super) fn errno(self) -> i32 {
         match self {
             Failure::Invalid => -22,
             Failure::TooBig => -7,

@@ -37,6 +37,7 @@
 
 mod compat;
 mod error;
+mod externs;
 mod kind;
 mod matches;
 mod name;
@@ -52,6 +53,7 @@ mod work;
 
 pub use error::Error;
 use error::Failure;
+pub use externs::types_are_compat;
 pub use kind::{ReloKind, Subject};
 pub use name::essential_name;
 pub use outcome::{Match, Outcome};

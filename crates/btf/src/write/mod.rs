@@ -1,6 +1,7 @@
 //! Types back to bytes, and new BTF from scratch.
 
 mod builder;
+mod merge;
 mod types;
 
 pub use builder::BtfBuilder;

@@ -118,7 +118,7 @@ impl Kernel {
                 Target::Kprobe { func: name, .. } | Target::Btf { name, .. } => place::texts_of(name),
                 _ => Side::Kernel,
             },
-            btf: self.core.btf.as_ref().map(|it| it.vmlinux.clone()),
+            btf: self.core.types(),
             kernel: self,
         };
         if let Target::Btf { attach: AttachType::TraceIter, name, .. } = fire.target {

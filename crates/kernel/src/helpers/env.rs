@@ -125,7 +125,7 @@ impl<'c> Env<'_, 'c> {
 
     /// What the kernel's types call a parameter of the kernel function that was called.
     fn param(&self, index: usize) -> Option<&str> {
-        let btf = &self.core.btf.as_ref()?.vmlinux;
+        let btf = self.core.all_types()?;
         let proto = btf.func_proto(btf.find(Kind::Func, self.helper.name)?)?;
         let name = btf.str(proto.params.get(index)?.name);
         // What is behind `__` is for the verifier.

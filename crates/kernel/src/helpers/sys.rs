@@ -29,10 +29,8 @@ pub(super) fn kallsyms_lookup_name(env: &mut Env<'_, '_>) -> Answer {
         return Err(Errno::EINVAL.into());
     }
     let name = text(&bytes)?;
-    let known = |btf: &crate::types::TargetBtf| {
-        [Kind::Func, Kind::Var].iter().any(|kind| btf.vmlinux.find(*kind, &name).is_some())
-    };
-    if !env.core.symbols.has(&name) && !env.core.btf.as_ref().is_some_and(known) {
+    let known = |btf: &skep_btf::Btf| [Kind::Func, Kind::Var].iter().any(|it| btf.find(*it, &name).is_some());
+    if !env.core.symbols.has(&name) && !env.core.all_types().is_some_and(known) {
         return Err(Errno::ENOENT.into());
     }
     let addr = env.core.symbols.address(&name);

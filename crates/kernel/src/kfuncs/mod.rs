@@ -188,19 +188,23 @@ kfuncs! {
 const CONTINUATIONS: u32 = 1 << 30;
 
 /// What is known of the ids that were called so far: rows of the table.
-pub(crate) type Known = std::collections::HashMap<i32, Option<usize>>;
+pub(crate) type Known = std::collections::HashMap<(i32, i16), Option<usize>>;
 
-/// The name of a kfunc; `None`: the kernel's types do not have the id.
-fn name(core: &Core, btf_id: i32) -> Option<&str> {
-    let btf = core.btf.as_ref()?;
+/// The name of a kfunc; `None`: the types do not have the id. `module`: 0 for the kernel's own types, else one more than the
+/// module's number among the kernel's, which is what loading a program makes of its place in `fd_array`.
+fn name(core: &Core, btf_id: i32, module: i16) -> Option<&str> {
+    let target = core.btf.as_ref()?;
+    let btf = match usize::try_from(module).ok()? {
+        0 => &target.vmlinux,
+        number => &target.modules.get(number - 1)?.1,
+    };
     let id = u32::try_from(btf_id).ok()?;
-    let ty = btf.vmlinux.type_by_id(id).filter(|it| it.kind() == skep_btf::Kind::Func)?;
-    Some(btf.vmlinux.str(ty.name))
+    let ty = btf.type_by_id(id).filter(|it| it.kind() == skep_btf::Kind::Func)?;
+    Some(btf.str(ty.name))
 }
 
 fn find(core: &Core, btf_id: i32, module: i16) -> Option<usize> {
-    // Functions of modules have ids of their own.
-    let name = name(core, btf_id).filter(|_| module == 0)?;
+    let name = name(core, btf_id, module)?;
     TABLE.iter().position(|it| it.name == name)
 }
 
@@ -213,7 +217,7 @@ pub fn emulated_kfuncs() -> impl Iterator<Item = &'static str> {
 pub(crate) fn missing(core: &Core, btf_id: i32, module: i16) -> Option<String> {
     match find(core, btf_id, module) {
         Some(_) => None,
-        None => Some(match name(core, btf_id).filter(|_| module == 0) {
+        None => Some(match name(core, btf_id, module) {
             Some(name) => format!("the kernel function {name} is not emulated"),
             None => format!("the kernel function with BTF id {btf_id} is not emulated"),
         }),
@@ -222,13 +226,11 @@ pub(crate) fn missing(core: &Core, btf_id: i32, module: i16) -> Option<String> {
 
 /// Calls a kfunc.
 pub(crate) fn call(core: &mut Core, call: &mut Call<'_>, btf_id: i32, module: i16) -> Outcome {
-    let known = match core.kfuncs.get(&btf_id).filter(|_| module == 0) {
+    let known = match core.kfuncs.get(&(btf_id, module)) {
         Some(known) => *known,
         None => {
             let found = find(core, btf_id, module);
-            if module == 0 {
-                core.kfuncs.insert(btf_id, found);
-            }
+            core.kfuncs.insert((btf_id, module), found);
             found
         }
     };

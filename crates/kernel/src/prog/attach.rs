@@ -98,7 +98,7 @@ fn can_sleep(prog_type: ProgType, attach: Option<AttachType>) -> bool {
 fn types_of<'b>(btf: &'b TargetBtf, module: Option<&str>) -> Option<&'b Btf> {
     match module {
         None => Some(&btf.vmlinux),
-        Some(name) => btf.modules.iter().find(|it| &*it.0 == name).map(|it| &*it.1),
+        Some(name) => btf.module(name).map(|it| &**it),
     }
 }
 

@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 
 /// `BPF_LD | BPF_IMM | BPF_DW`: the only instruction of two slots.
 const LD_IMM64: u8 = 0x18;
+/// `BPF_JMP | BPF_CALL`.
+const CALL: u8 = 0x85;
+/// `BPF_PSEUDO_KFUNC_CALL`.
+const PSEUDO_KFUNC_CALL: u8 = 2;
 /// `MAX_USED_MAPS`.
 const MAX_MAPS: usize = 64;
 /// `BPF_MAX_VAR_OFF`: offsets into a map's value from here on are refused.
@@ -39,6 +43,7 @@ pub(super) fn resolve(
     let mut slot = 0;
     while slot < insns.len() {
         if insns[slot].code != LD_IMM64 {
+            resolver.kfunc(slot, &mut insns[slot])?;
             slot += 1;
             continue;
         }
@@ -91,6 +96,30 @@ impl Resolver<'_> {
                     )
                 })
             }
+        }
+    }
+
+    /// Has a call of a module's function name the module by its number, plus one (`__find_kfunc_desc_btf`).
+    fn kfunc(&self, slot: usize, insn: &mut Insn) -> Result<(), LoadError> {
+        if (insn.code, insn.src) != (CALL, PSEUDO_KFUNC_CALL) || insn.off == 0 {
+            return Ok(());
+        }
+        let refused = |errno, text: &str| Err(LoadError::rejected(errno, Some(slot), text));
+        let Ok(index) = usize::try_from(insn.off) else {
+            return refused(Errno::EINVAL, "negative offset disallowed for kernel module function call");
+        };
+        if self.load.fd_array.is_empty() {
+            return refused(Errno::EPROTO, "kfunc offset > 0 without fd_array is invalid");
+        }
+        let Some(fd) = self.load.fd_array.get(index) else {
+            return refused(Errno::EFAULT, "fd_array has no such index");
+        };
+        match self.files.get(Fd(*fd)).ok().and_then(|id| self.objects.get(id)) {
+            Some(Object::Btf(number)) => {
+                insn.off = i16::try_from(number + 1).unwrap_or(i16::MAX);
+                Ok(())
+            }
+            _ => refused(Errno::EINVAL, "invalid module BTF fd specified"),
         }
     }
 

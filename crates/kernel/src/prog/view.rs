@@ -3,8 +3,6 @@
 use super::attach::Attached;
 use super::resolve::Resolved;
 use super::{AttachView, MapView, ModuleView, ProgLoad, ProgView, check};
-use crate::files::Fd;
-use crate::object::Object;
 use crate::state::Core;
 use skep_abi::MapType;
 use skep_btf::TypeId;
@@ -58,9 +56,7 @@ impl Front<'_> {
         let btf = match (prog, module) {
             (Some(prog), _) => prog.btf.as_ref(),
             (None, None) => kernel.map(|it| &it.vmlinux),
-            (None, Some(name)) => {
-                kernel.and_then(|it| it.modules.iter().find(|it| &*it.0 == name)).map(|it| &it.1)
-            }
+            (None, Some(name)) => kernel.and_then(|it| it.module(name)),
         };
         let id = func.map_or(load.attach_btf_id, |it| it.type_id);
         let name = self.attached.name.as_deref().or_else(|| func.map(|it| &*it.name));
@@ -106,7 +102,6 @@ fn modules<'a>(core: &'a Core, load: &ProgLoad) -> Vec<ModuleView<'a>> {
 }
 
 fn module(core: &Core, fd: i32) -> Option<ModuleView<'_>> {
-    let Object::Btf(index) = core.objects.get(core.files.get(Fd(fd)).ok()?)? else { return None };
-    let (name, btf) = core.btf.as_ref()?.modules.get(*index)?;
+    let (name, btf) = core.btf.as_ref()?.modules.get(core.module_of(fd)?)?;
     Some(ModuleView { fd, name, btf })
 }

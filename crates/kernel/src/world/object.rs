@@ -93,8 +93,8 @@ impl<'k> ObjectMut<'k> {
 
     /// What it is: `struct task_struct`.
     pub fn type_name(&self) -> String {
-        match self.kernel.core.btf.as_ref() {
-            Some(btf) => types::called(&btf.vmlinux, self.id),
+        match self.kernel.core.all_types() {
+            Some(btf) => types::called(btf, self.id),
             None => String::new(),
         }
     }

@@ -132,7 +132,7 @@ pub(crate) struct Scene<'a> {
 impl Core {
     /// What objects are made with, if there are types.
     pub(crate) fn scene<'a>(&'a mut self, memory: &'a Memory) -> Result<Scene<'a>, ObjectError> {
-        let Some(btf) = self.btf.as_ref().map(|it| it.vmlinux.clone()) else {
+        let Some(btf) = self.types() else {
             return Err(ObjectError::bare(Problem::NoTypes));
         };
         let Core { user, world, cpus, task, .. } = self;

@@ -13,6 +13,7 @@ mod load;
 mod map_types;
 mod maps_and_fds;
 mod memory_limit;
+mod modules;
 mod network;
 mod network_sockets;
 mod objects;

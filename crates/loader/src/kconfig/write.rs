@@ -26,7 +26,7 @@ pub(super) fn write(name: &str, kind: KconfigType, text: &str, place: &mut [u8])
 
 /// Of a configuration's options only numbers and characters may be numbers; libbpf's own values have no other form.
 fn takes_numbers(name: &str, kind: KconfigType) -> bool {
-    !name.starts_with("CONFIG_") || matches!(kind, KconfigType::Int { .. } | KconfigType::Char)
+    !name.starts_with("CONFIG_") || matches!(kind, KconfigType::Int { .. } | KconfigType::Char { .. })
 }
 
 /// `set_kcfg_value_tri`.
@@ -43,7 +43,7 @@ fn switch(kind: KconfigType, letter: u8, place: &mut [u8]) -> Result<(), String>
             return Err(format!("value '{value}' implies tristate or char type"));
         }
         KconfigType::Bool | KconfigType::Tristate => store(state, place),
-        KconfigType::Char => store(letter.into(), place),
+        KconfigType::Char { .. } => store(letter.into(), place),
         _ => return Err(format!("value '{value}' implies bool, tristate, or char type")),
     }
     Ok(())
@@ -72,7 +72,7 @@ fn integer(kind: KconfigType, value: u64, place: &mut [u8]) -> Result<(), String
         KconfigType::Int { signed } if !fits(value, place.len(), signed) => {
             return Err(format!("value '{value}' doesn't fit in {} bytes", place.len()));
         }
-        KconfigType::Char if !fits(value, 1, false) => {
+        KconfigType::Char { signed } if !fits(value, 1, signed) => {
             return Err(format!("value '{value}' doesn't fit in 1 bytes"));
         }
         _ => store(value, place),
@@ -133,8 +133,8 @@ mod tests {
             (Bool, 1, "y", &[1]),
             (Bool, 1, "n", &[0]),
             (Tristate, 4, "m", &[2, 0, 0, 0]),
-            (Char, 1, "m", b"m"),
-            (Char, 1, "7", &[7]),
+            (Char { signed: true }, 1, "m", b"m"),
+            (Char { signed: true }, 1, "7", &[7]),
             (int(false), 4, "250", &[250, 0, 0, 0]),
             (int(false), 2, "0xffff", &[255, 255]),
             (int(true), 2, "-2", &[254, 255]),
@@ -162,7 +162,7 @@ mod tests {
             (CharArray, "1", "value '1' implies integer type"),
             (Int { signed: false }, "+-1", "value '+-1' isn't a valid integer"),
             (Int { signed: false }, "09", "value '09' isn't a valid integer"),
-            (Char, "hello", "value 'hello' isn't a valid integer"),
+            (Char { signed: true }, "hello", "value 'hello' isn't a valid integer"),
         ];
         for (kind, text, what) in bad {
             let message = written(kind, 1, text).unwrap_err();
@@ -195,7 +195,7 @@ mod tests {
 
         #[test]
         fn no_text_is_too_odd(text in ".{0,12}", size in 0usize..9) {
-            for kind in [KconfigType::Bool, KconfigType::Char, KconfigType::Int { signed: true }, KconfigType::CharArray] {
+            for kind in [KconfigType::Bool, KconfigType::Char { signed: true }, KconfigType::Int { signed: true }, KconfigType::CharArray] {
                 let _ = written(kind, size, &text);
             }
         }

@@ -32,7 +32,9 @@ pub fn bundled() -> TargetBtf {
 /// # Errors
 /// It does not show them, or may not.
 pub fn host() -> Result<TargetBtf, Error> {
-    of_folder(Path::new(HOST))
+    let mut target = of_folder(Path::new(HOST), "host")?;
+    target.version = version::of_host();
+    Ok(target)
 }
 
 /// The release of the host's kernel: `uname -r`.
@@ -42,11 +44,18 @@ pub(crate) fn host_release() -> Option<String> {
 }
 
 /// The types in a file: BTF, an ELF file with a `.BTF` section (`vmlinux`), either of them compressed or in a tar archive
-/// (as BTFHub has them), or a kernel to boot (`vmlinuz`).
+/// (as BTFHub has them), or a kernel to boot (`vmlinuz`). Or in a folder as `/sys/kernel/btf` is one: with such a file called
+/// `vmlinux`, and files of modules beside it, whose names are the modules' (with `.ko`, if you like, and what it is packed
+/// with).
 ///
 /// # Errors
 /// The file cannot be read, is none of these, or its BTF is not well-formed.
 pub fn file(path: &Path) -> Result<TargetBtf, Error> {
+    if path.is_dir() {
+        let mut target = of_folder(path, &path.display().to_string())?;
+        target.version = target.version.or_else(|| version::of_file_name(&target.origin));
+        return Ok(target);
+    }
     let name = path.display().to_string();
     let bytes = read(path)?;
     parse(&bytes, &name)
@@ -108,31 +117,46 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// `vmlinux` and the modules beside it.
-fn of_folder(folder: &Path) -> Result<TargetBtf, Error> {
+fn of_folder(folder: &Path, origin: &str) -> Result<TargetBtf, Error> {
     let place = folder.join("vmlinux");
-    let bytes = std::fs::read(&place).map_err(|error| {
-        let text = format!(
-            "{error}; this host's kernel does not show its types (it needs CONFIG_DEBUG_INFO_BTF): give a file, or \
-             `bundled`"
-        );
-        Error::bad_input(place.display().to_string(), text)
+    let bytes = read(&place).map_err(|error| match origin {
+        "host" => {
+            let text = format!(
+                "{}; this host's kernel does not show its types (it needs CONFIG_DEBUG_INFO_BTF): give a file, or \
+                 `bundled`",
+                error.message
+            );
+            Error::bad_input(place.display().to_string(), text)
+        }
+        _ => error,
     })?;
-    let mut target = parse(&bytes, "host")?;
-    target.version = version::of_host();
+    let mut target = parse(&bytes, &place.display().to_string())?;
+    target.origin = origin.into();
     let mut modules: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
     modules.sort_by_key(std::fs::DirEntry::file_name);
     for module in modules {
         let name = module.file_name().to_string_lossy().into_owned();
         // A module may go while this looks at it.
-        let Ok(bytes) = std::fs::read(module.path()) else { continue };
+        let Ok(bytes) = read(&module.path()) else { continue };
         if name == "vmlinux" {
             continue;
         }
-        let btf = Btf::parse_split(&bytes, Arc::clone(&target.vmlinux))
-            .map_err(|error| Error::bad_input(format!("module {name}"), error.to_string()))?;
-        target.modules.push((name.into(), Arc::new(btf)));
+        let module = module_of(&bytes, &target.vmlinux)
+            .map_err(|text| Error::bad_input(folder.join(&name).display().to_string(), text))?;
+        target.modules.push((module_name(&name).into(), Arc::new(module)));
     }
     Ok(target)
+}
+
+/// The types of a module: BTF on top of the kernel's, or an ELF file with it.
+fn module_of(bytes: &[u8], base: &Arc<Btf>) -> Result<Btf, String> {
+    let unpacked = unpack(bytes)?;
+    Btf::parse_split(section(&unpacked)?, Arc::clone(base)).map_err(|error| error.to_string())
+}
+
+/// What a module is called in the kernel: without what its file's name ends with, and with underscores.
+fn module_name(file: &str) -> String {
+    file.split(".ko").next().unwrap_or(file).replace('-', "_")
 }
 
 #[cfg(test)]

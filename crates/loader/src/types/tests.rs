@@ -79,7 +79,7 @@ fn what_is_wrong_is_said() {
     assert!(message(&plain[..20]).starts_with("x: "));
     let missing = named("/no/such/file").unwrap_err().to_string();
     assert!(missing.starts_with("/no/such/file: "), "{missing}");
-    let absent = of_folder(Path::new("/no/such/folder")).unwrap_err().to_string();
+    let absent = of_folder(Path::new("/no/such/folder"), "host").unwrap_err().to_string();
     assert!(absent.ends_with("CONFIG_DEBUG_INFO_BTF): give a file, or `bundled`"), "{absent}");
 }
 
@@ -100,7 +100,17 @@ fn modules_are_beside_vmlinux() {
     let mut module = BtfBuilder::on(Arc::new(Btf::parse(&base).unwrap()));
     module.int("other", 8, IntEncoding::Unsigned);
     std::fs::write(folder.path().join("fuse"), module.build().unwrap().to_bytes()).unwrap();
-    let target = of_folder(folder.path()).unwrap();
-    assert_eq!((&*target.origin, &*target.modules[0].0), ("host", "fuse"));
+    let target = file(folder.path()).unwrap();
+    assert_eq!((&*target.origin, &*target.modules[0].0), (folder.path().to_str().unwrap(), "fuse"));
     assert!(target.modules[0].1.find(Kind::Int, "other").is_some());
+    assert_eq!(of_folder(folder.path(), "host").unwrap().origin, "host".into());
+
+    let packed = gzip(&std::fs::read(folder.path().join("fuse")).unwrap());
+    std::fs::rename(folder.path().join("fuse"), folder.path().join("nf-nat.ko.gz")).unwrap();
+    std::fs::write(folder.path().join("nf-nat.ko.gz"), packed).unwrap();
+    let target = named(folder.path().to_str().unwrap()).unwrap();
+    assert!(target.module("nf_nat").is_some_and(|it| it.find(Kind::Int, "other").is_some()));
+    std::fs::write(folder.path().join("README"), b"text").unwrap();
+    let error = file(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("README: it is neither BTF"), "{error}");
 }

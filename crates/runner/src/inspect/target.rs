@@ -9,7 +9,7 @@ use skep::btf::{Kind, Type};
 use skep::isa::{Callee, Insn, Op, decode};
 use skep::kernel::TargetBtf;
 use skep::loader::core::{self, Relocated, Relocation};
-use skep::loader::{OpenObject, ProgramPlan};
+use skep::loader::{OpenObject, ProgramPlan, ksyms};
 use skep::object::{ExternKind, Object, Target};
 
 use super::needs::attach_type;
@@ -327,15 +327,8 @@ impl<'a> Judge<'a> {
     }
 
     fn external(&self, index: usize) -> Option<String> {
-        let it = self.object.externs.get(index).filter(|it| !it.weak)?;
-        let (kind, what) = match it.kind {
-            ExternKind::KsymFunc { .. } => (Kind::Func, "function"),
-            ExternKind::KsymVar { type_id: Some(_) } => (Kind::Var, "variable"),
-            _ => return None,
-        };
-        let name = skep::btf::core::essential_name(&it.name);
-        let there = self.types().any(|btf| btf.find(kind, name).is_some());
-        (!there).then(|| format!("the kernel's types have no {what} {name}"))
+        let it = self.object.externs.get(index)?;
+        ksyms::find(self.object, it, Some(self.target)).err().map(|error| error.message)
     }
 
     /// The line of C that an instruction is from.

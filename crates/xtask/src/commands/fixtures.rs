@@ -23,7 +23,7 @@ Needs clang-19, llvm-19, libbpf-dev and linux-libc-dev. The committed objects ar
 };
 
 /// Where sources are, under `fixtures/`.
-const FOLDERS: [&str; 2] = ["", "core/"];
+const FOLDERS: [&str; 3] = ["", "core/", "externs/"];
 
 fn run(mut args: Args) -> Result<(), Failure> {
     let mode = if args.flag("--check") { Mode::Check } else { Mode::Write };
