@@ -34,3 +34,4 @@ pub mod ranges;
 pub mod raw;
 pub mod strictness;
 pub mod sys;
+pub mod traces;

@@ -113,6 +113,30 @@ unsafe fn bpf_fd(cmd: Cmd, attr: &mut Attr<'_>) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// Takes `CAP_PERFMON` and `CAP_SYS_ADMIN` from this thread, for good: what it loads is looked at as if the processor
+/// could be made to mispredict.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn without_perfmon() -> io::Result<()> {
+    const VERSION_3: u32 = 0x2008_0522;
+    const SYS_ADMIN: u32 = 21;
+    const PERFMON: u32 = 38;
+    let header = [VERSION_3, 0];
+    // Effective, permitted and inheritable: the low 32 of each, then the high ones.
+    let mut sets = [0u32; 6];
+    // SAFETY: the header is two words, and version 3 has two times three words of sets.
+    let got = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
+    for cap in [SYS_ADMIN, PERFMON] {
+        for set in 0..2 {
+            sets[(cap / 32 * 3 + set) as usize] &= !(1 << (cap % 32));
+        }
+    }
+    // SAFETY: as above.
+    let set = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) };
+    if got < 0 || set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// The release of the running kernel (`uname -r`), to stand beside what it said in a recording.
 pub fn kernel_release() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease")

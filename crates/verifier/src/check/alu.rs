@@ -222,6 +222,3 @@ impl Verifier<'_> {
         (reg.ty, reg.scalar) = (RegType::SCALAR, Scalar::constant(value));
     }
 }
-
-#[cfg(test)]
-mod tests;

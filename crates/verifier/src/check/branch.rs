@@ -264,6 +264,3 @@ impl Verifier<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
