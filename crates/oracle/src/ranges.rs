@@ -150,18 +150,13 @@ fn arithmetic(numbers: &mut Numbers) -> Op {
     let mut src = operand(numbers);
     match op {
         AluOp::Neg => src = Operand::Imm(0),
-        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh => {
-            if !numbers.draw().is_multiple_of(8) || matches!(src, Operand::Imm(_)) {
-                let all = [1, 3, 8, 16, 24, 31, 32, 33, 48, 56, 63];
-                let amount = pick(numbers, &all);
-                src = Operand::Imm(amount % width.bits() as i32);
-            }
+        AluOp::Lsh | AluOp::Rsh | AluOp::Arsh
+            if !numbers.draw().is_multiple_of(8) || matches!(src, Operand::Imm(_)) =>
+        {
+            let amount = pick(numbers, &[1, 3, 8, 16, 24, 31, 32, 33, 48, 56, 63]);
+            src = Operand::Imm(amount % width.bits() as i32);
         }
-        AluOp::Mod => {
-            if src == Operand::Imm(0) {
-                src = Operand::Imm(1);
-            }
-        }
+        AluOp::Mod if src == Operand::Imm(0) => src = Operand::Imm(1),
         _ => {}
     }
     Op::Alu { op, width, dst, src }
