@@ -123,6 +123,12 @@ fn may_load(prog: &ProgView<'_>, caps: Caps) -> Result<(), Errno> {
     Ok(())
 }
 
+/// As much of a name as the kernel keeps (`BPF_OBJ_NAME_LEN` with its final zero).
+fn kernel_name(name: &str) -> &str {
+    let end = name.floor_char_boundary(15);
+    &name[..end]
+}
+
 /// What a program can name.
 struct Known<'a> {
     prog: &'a ProgView<'a>,
@@ -165,7 +171,7 @@ fn map_info(spec: &MapSpec, types: Option<&MapTypes>, handle: u64, frozen: bool)
         value_size: spec.value_size,
         max_entries: spec.max_entries,
         flags: spec.flags,
-        name: spec.name.clone(),
+        name: kernel_name(&spec.name).to_string(),
         frozen: frozen && spec.flags & BPF_F_RDONLY_PROG != 0,
         btf: types.map(|it| it.btf.clone()),
         key_type: TypeId(types.map_or(0, |it| it.key)),
