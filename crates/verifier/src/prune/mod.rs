@@ -243,8 +243,9 @@ impl Verifier<'_> {
     /// Forgets all kept states (`free_states`).
     pub(crate) fn forget_states(&mut self) {
         self.explored = Default::default();
-        self.pruning = Pruning::new(self.insns.len(), self.cfg.scc_count);
-        self.stats.explored_states = 0;
+        // Those that one function's verification leaves the kernel goes on to count with the next one's.
+        let evicted = self.pruning.evicted;
+        self.pruning = Pruning { evicted, ..Pruning::new(self.insns.len(), self.cfg.scc_count) };
         debug_assert!(self.pending.is_empty());
     }
 }
