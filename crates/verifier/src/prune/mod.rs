@@ -85,7 +85,7 @@ impl Verifier<'_> {
                 hit
             } else {
                 looping = self.incomplete_read_marks(listed.nr);
-                let exact = if looping { Exact::RangeWithin } else { Exact::Not };
+                let exact = if looping || self.claims.is_some() { Exact::RangeWithin } else { Exact::Not };
                 self.states_equal(listed.nr, exact)
             };
             if hit {
