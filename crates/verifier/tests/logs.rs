@@ -72,9 +72,9 @@ impl Env for Kernel<'_> {
     }
 }
 
-fn recording() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/oracle/logs-6.18.txt.gz");
-    let path = std::env::var("LOGS").unwrap_or_else(|_| path.into());
+fn recording(name: &str) -> String {
+    let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/oracle/{}-6.18.txt.gz"), name);
+    let path = std::env::var("LOGS").unwrap_or(path);
     let file = std::fs::File::open(path).expect("the recording is there");
     let mut text = String::new();
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("it is text");
@@ -193,7 +193,17 @@ fn difference(case: &Case, errno: i32, log: &[String]) -> Option<String> {
 
 #[test]
 fn logs() {
-    let text = recording();
+    replay("logs");
+}
+
+/// Accesses through every kind of pointer, and stacks (`fixtures/verifier/memory.txt`).
+#[test]
+fn memory() {
+    replay("memory");
+}
+
+fn replay(name: &str) {
+    let text = recording(name);
     let only = std::env::var("ONLY").ok();
     let cases = cases(&text);
     let btf = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../kernel/vmlinux/vmlinux.btf"));

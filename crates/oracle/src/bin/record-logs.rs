@@ -1,5 +1,6 @@
 //! Records what the running kernel's verifier writes about programs:
-//! `record-logs [COMPOSED] [CASES.txt...] | gzip -9n > fixtures/oracle/logs-VERSION.txt.gz`.
+//! `record-logs [COMPOSED] [CASES.txt...] | gzip -9n > fixtures/oracle/logs-VERSION.txt.gz`; `memory-VERSION.txt.gz` is
+//! that of `0 fixtures/verifier/memory.txt`.
 
 use std::io::{self, Write};
 
