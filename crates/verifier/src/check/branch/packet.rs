@@ -102,3 +102,67 @@ fn mark_pkt_end(state: &mut State, regno: usize, beyond: bool) {
         reg.extra = Extra::Range(if beyond { BEYOND_PKT_END } else { AT_PKT_END });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::frame::Frame;
+    use crate::state::types::RegType;
+
+    fn pkt(off: i32, id: u32, umax: u64, range: i32) -> Reg {
+        let mut reg = Reg::pointer(RegType::of(Base::PtrToPacket), Extra::Range(range));
+        (reg.off, reg.id, reg.scalar.umax) = (off, id, umax);
+        reg
+    }
+
+    /// The range of R1 after it was found that `pkt` is inside the packet.
+    fn learn(pkt: Reg, r1: Reg, one_more: bool) -> i32 {
+        let mut state = State { frames: vec![Frame::new(-1, 0, 0)], ..State::default() };
+        state.cur_mut().regs[1] = r1;
+        find_good_pkt_pointers(&mut state, &pkt, one_more);
+        state.cur().regs[1].range()
+    }
+
+    #[test]
+    fn ranges() {
+        let start = pkt(0, 0, 0, 0);
+        assert_eq!(learn(pkt(8, 0, 0, 0), start, false), 8);
+        assert_eq!(learn(pkt(8, 0, 0, 0), start, true), 9);
+        assert_eq!(learn(pkt(0, 0, 0, 0), start, true), 0, "a pointer to the start tells nothing");
+        assert_eq!(learn(pkt(-8, 0, 0, 0), start, false), 0, "nor does one before it");
+        assert_eq!(learn(pkt(8, 0, 0, 0), pkt(0, 0, 0, 20), false), 20, "what is known stays known");
+        assert_eq!(learn(pkt(8, 3, 0xffff, 0), pkt(0, 3, 0xffff, 0), false), 0, "the sum could wrap");
+        assert_eq!(learn(pkt(8, 3, 0xfff0, 0), pkt(0, 3, 0xfff0, 0), false), 8);
+        assert_eq!(learn(pkt(8, 3, 15, 0), pkt(0, 4, 15, 0), false), 0, "another variable part");
+    }
+
+    #[test]
+    fn known_comparisons() {
+        let end = Reg::pointer(RegType::of(Base::PtrToPacketEnd), Extra::None);
+        let (beyond, at) = (pkt(8, 0, 0, BEYOND_PKT_END), pkt(8, 0, 0, AT_PKT_END));
+        use JmpOp::*;
+        let table = [
+            (beyond, Gt, Some(true)),
+            (beyond, Le, Some(false)),
+            (beyond, Ge, Some(true)),
+            (beyond, Lt, Some(false)),
+            (at, Ge, Some(true)),
+            (at, Lt, Some(false)),
+            (at, Gt, None),
+            (at, Le, None),
+            (beyond, Eq, None),
+            (pkt(8, 0, 0, 8), Gt, None),
+        ];
+        for (pkt, op, expected) in table {
+            assert_eq!(branch_taken(&pkt, &end, op), expected, "{op:?}");
+            assert_eq!(branch_taken(&end, &pkt, flipped(op)), expected, "{op:?}");
+        }
+        assert_eq!(branch_taken(&beyond, &at, Gt), None);
+    }
+
+    #[test]
+    fn starts() {
+        assert!(is_start(&pkt(0, 0, 0, 0)) && !is_start(&pkt(1, 0, 0, 0)) && !is_start(&pkt(0, 2, 0, 0)));
+        assert!(is_any(&pkt(0, 0, 0, 0)) && !is_any(&Reg::constant(0)));
+    }
+}
