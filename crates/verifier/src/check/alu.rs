@@ -195,23 +195,30 @@ impl Verifier<'_> {
         if matches!(op, AluOp::Add | AluOp::Sub) {
             self.sanitize_number(insn)?;
         }
-        let before = self.reg(dst).scalar;
-        if let Some([zero, ones]) = scalar::fork(op, &before, src) {
-            let at = self.insn_idx;
-            let wide = (before.smin, before.smax) == (-1, 0);
-            let mut state = self.cur.clone();
-            for (frame, value) in [(state.cur_mut(), zero), (self.cur.cur_mut(), ones)] {
-                let reg = &mut frame.regs[dst];
-                reg.scalar = value;
-                if wide {
-                    reg.extra = Extra::None;
-                    reg.ref_obj_id = 0;
-                    forget_copies(reg);
-                }
-            }
-            self.push_pending(state, at, at).map_err(|_| Stop::new(skep_abi::Errno::ENOMEM))?;
+        if let Some(paths) = scalar::fork(op, &self.reg(dst).scalar, src) {
+            self.fork(dst, paths)?;
         }
         scalar::alu(op, width(insn), &mut self.reg_mut(dst).scalar, src);
+        Ok(())
+    }
+
+    /// Goes on with the second number in a register; with the first, later (`maybe_fork_scalars`).
+    fn fork(&mut self, dst: usize, [zero, ones]: [Scalar; 2]) -> Check {
+        let at = self.insn_idx;
+        let before = self.reg(dst).scalar;
+        let whole = (before.smin, before.smax) == (-1, 0);
+        let mut state = self.cur.clone();
+        for (frame, value) in [(state.cur_mut(), zero), (self.cur.cur_mut(), ones)] {
+            let reg = &mut frame.regs[dst];
+            reg.scalar = value;
+            if whole {
+                (reg.extra, reg.ref_obj_id) = (Extra::None, 0);
+                forget_copies(reg);
+            }
+        }
+        // With too many paths waiting Linux 6.18.44 has no answer that could be given here: it goes on with a path that it
+        // did not get.
+        self.push_pending(state, at, at).map_err(|_| Stop::new(skep_abi::Errno::ENOMEM))?;
         Ok(())
     }
 

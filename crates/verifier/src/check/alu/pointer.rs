@@ -62,20 +62,9 @@ impl Verifier<'_> {
             return Ok(());
         }
         if width(insn) == Width::W32 {
-            if op(insn) == op::SUB && self.allow_ptr_leaks {
-                self.mark_reg_unknown(dst);
-                return Ok(());
-            }
-            return refuse!(self, EACCES, "R{dst} 32-bit pointer arithmetic prohibited\n");
+            return self.adjust_low_half(insn);
         }
-        if ptr.ty.may_be_null() {
-            let name = type_name(ptr.ty);
-            return refuse!(
-                self,
-                EACCES,
-                "R{dst} pointer arithmetic on {name} prohibited, null-check it first\n"
-            );
-        }
+        self.check_not_null(dst, ptr.ty)?;
         if ptr.ty.base == Base::PtrToMem && ptr.ty.has(Flags::UNTRUSTED) {
             // It is read with probes: where it points to is all the same.
             return Ok(());
@@ -92,6 +81,24 @@ impl Verifier<'_> {
         self.reg_mut(dst).scalar.unbounded32();
         let arith = Arith { insn, dst, ptr, off, ptr_is_dst };
         self.compute_pointer(&arith)
+    }
+
+    /// The low half of a pointer is a number that tells nothing; differences of those are of use.
+    fn adjust_low_half(&mut self, insn: Insn) -> Check {
+        let dst = usize::from(insn.dst);
+        if op(insn) == op::SUB && self.allow_ptr_leaks {
+            self.mark_reg_unknown(dst);
+            return Ok(());
+        }
+        refuse!(self, EACCES, "R{dst} 32-bit pointer arithmetic prohibited\n")
+    }
+
+    fn check_not_null(&mut self, dst: usize, ty: RegType) -> Check {
+        if !ty.may_be_null() {
+            return Ok(());
+        }
+        let name = type_name(ty);
+        refuse!(self, EACCES, "R{dst} pointer arithmetic on {name} prohibited, null-check it first\n")
     }
 
     fn compute_pointer(&mut self, arith: &Arith) -> Check {
