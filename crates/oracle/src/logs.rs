@@ -140,7 +140,7 @@ impl Case {
             log_level: 6,
             flags: self.flags,
             expected_attach_type: self.attach,
-            btf_fd: btf_fd.as_ref().map_or(0, |fd| std::os::fd::AsRawFd::as_raw_fd(fd)),
+            btf_fd: btf_fd.as_ref().map_or(0, std::os::fd::AsRawFd::as_raw_fd),
             func_info: info.as_ref().map_or(&[], |it| &it.funcs),
             line_info: info.as_ref().map_or(&[], |it| &it.lines),
             fd_array: &fds,

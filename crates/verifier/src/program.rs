@@ -10,7 +10,7 @@ use crate::claims::Claims;
 use crate::explain::Explanation;
 use crate::explored::Explored;
 use crate::input::{Env, Options, Program};
-use crate::log::{LEVEL2, Log};
+use crate::log::{LEVEL2, Log, LogExtent};
 use crate::prune::Pruning;
 use crate::state::State;
 use crate::state::frame::Frame;
@@ -30,6 +30,8 @@ pub struct Outcome {
     pub message: String,
     /// The log, as much of it as was asked for. Without a log level: why the program is refused.
     pub log: String,
+    /// How long it has been on the way: [`LogExtent::buffer`] is what user space gets of it.
+    pub log_extent: LogExtent,
     /// How much was done.
     pub stats: Stats,
     /// Why it is refused, in more words.
@@ -46,6 +48,7 @@ impl Outcome {
             insn_idx: None,
             message: String::new(),
             log: String::new(),
+            log_extent: LogExtent::default(),
             stats: Stats::default(),
             explanation: Explanation::default(),
             facts: Facts::default(),
@@ -92,6 +95,7 @@ pub(crate) fn verify_with(
         insn_idx,
         message,
         log: verifier.log.text().to_string(),
+        log_extent: verifier.log.extent().clone(),
         stats: verifier.stats,
         explanation,
         facts,

@@ -375,7 +375,7 @@ impl Composer {
     }
 
     fn of_call(&self) -> &'static str {
-        if self.labels % 2 == 0 { "call 132" } else { "call 133" }
+        if self.labels.is_multiple_of(2) { "call 132" } else { "call 133" }
     }
 
     fn direct_value(&mut self) {

@@ -5,10 +5,12 @@ pub(crate) mod names;
 mod print;
 mod reg;
 mod stats;
+mod window;
 
 use std::fmt::{self, Write};
 
 pub(crate) use self::names::type_name;
+pub use self::window::{FIXED, LogBuffer, LogExtent, check_log_request};
 
 /// Level 1: the path that failed.
 pub(crate) const LEVEL1: u32 = 1;
@@ -23,12 +25,13 @@ pub struct Log {
     /// `log_level`.
     pub level: u32,
     text: String,
+    extent: LogExtent,
 }
 
 impl Log {
     /// An empty log.
     pub fn new(level: u32) -> Log {
-        Log { level, text: String::new() }
+        Log { level, ..Log::default() }
     }
 
     /// Whether instructions and states are to be written (level 1 or 2).
@@ -45,6 +48,7 @@ impl Log {
     pub fn write(&mut self, args: fmt::Arguments<'_>) {
         // A `String` never fails to grow short of running out of memory.
         let _ = self.text.write_fmt(args);
+        self.extent.grow(self.text.len());
     }
 
     /// How long it is, in bytes (`end_pos`).
@@ -55,6 +59,12 @@ impl Log {
     /// Cuts it back to a length that [`Log::pos`] gave (`bpf_vlog_reset`).
     pub fn reset(&mut self, pos: usize) {
         self.text.truncate(pos);
+        self.extent.cut(pos);
+    }
+
+    /// How long it has been.
+    pub fn extent(&self) -> &LogExtent {
+        &self.extent
     }
 
     /// All of it.
