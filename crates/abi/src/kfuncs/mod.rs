@@ -94,6 +94,8 @@ pub enum Only {
     Session,
     /// Members of `struct Qdisc_ops`.
     Qdisc,
+    /// Members of `struct sched_ext_ops`.
+    Scx,
 }
 
 /// A kernel function.
@@ -152,6 +154,7 @@ impl Caller<'_> {
                 Some(AttachType::TraceKprobeSession | AttachType::TraceUprobeSession)
             ),
             Only::Qdisc => self.struct_ops == "Qdisc_ops",
+            Only::Scx => self.struct_ops == "sched_ext_ops",
         }
     }
 }

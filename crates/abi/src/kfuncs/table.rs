@@ -322,6 +322,99 @@ const QDISC: &[Kfunc] = &[
     k("bpf_skb_get_hash", TRUSTED_ARGS, 6, 16),
 ];
 
+/// Schedulers: everywhere.
+#[rustfmt::skip]
+const SCX_ANY: &[Kfunc] = &[
+    k("bpf_iter_scx_dsq_destroy", ITER_DESTROY, 6, 12),
+    k("bpf_iter_scx_dsq_new", ITER_NEW | RCU_PROTECTED, 6, 12),
+    k("bpf_iter_scx_dsq_next", ITER_NEXT | RET_NULL, 6, 12),
+    k("scx_bpf_cpu_curr", RET_NULL | RCU_PROTECTED, 6, 12),
+    k("scx_bpf_cpu_node", 0, 6, 12),
+    k("scx_bpf_cpu_rq", 0, 6, 12),
+    k("scx_bpf_cpuperf_cap", 0, 6, 12),
+    k("scx_bpf_cpuperf_cur", 0, 6, 12),
+    k("scx_bpf_cpuperf_set", 0, 6, 12),
+    k("scx_bpf_destroy_dsq", 0, 6, 12),
+    k("scx_bpf_dsq_nr_queued", 0, 6, 12),
+    k("scx_bpf_dump_bstr", TRUSTED_ARGS, 6, 12),
+    k("scx_bpf_error_bstr", TRUSTED_ARGS, 6, 12),
+    k("scx_bpf_events", TRUSTED_ARGS, 6, 12),
+    k("scx_bpf_exit_bstr", TRUSTED_ARGS, 6, 12),
+    k("scx_bpf_get_idle_cpumask", ACQUIRE, 6, 12),
+    k("scx_bpf_get_idle_cpumask_node", ACQUIRE, 6, 12),
+    k("scx_bpf_get_idle_smtmask", ACQUIRE, 6, 12),
+    k("scx_bpf_get_idle_smtmask_node", ACQUIRE, 6, 12),
+    k("scx_bpf_get_online_cpumask", ACQUIRE, 6, 12),
+    k("scx_bpf_get_possible_cpumask", ACQUIRE, 6, 12),
+    k("scx_bpf_kick_cpu", 0, 6, 12),
+    k("scx_bpf_locked_rq", RET_NULL, 6, 12),
+    k("scx_bpf_now", 0, 6, 12),
+    k("scx_bpf_nr_cpu_ids", 0, 6, 12),
+    k("scx_bpf_nr_node_ids", 0, 6, 12),
+    k("scx_bpf_pick_any_cpu", RCU, 6, 12),
+    k("scx_bpf_pick_any_cpu_node", RCU, 6, 12),
+    k("scx_bpf_pick_idle_cpu", RCU, 6, 12),
+    k("scx_bpf_pick_idle_cpu_node", RCU, 6, 12),
+    k("scx_bpf_put_cpumask", RELEASE, 6, 12),
+    k("scx_bpf_put_idle_cpumask", RELEASE, 6, 12),
+    k("scx_bpf_select_cpu_and", RCU, 6, 12),
+    k("scx_bpf_select_cpu_dfl", RCU, 6, 12),
+    k("scx_bpf_task_cgroup", RCU | ACQUIRE, 6, 12),
+    k("scx_bpf_task_cpu", RCU, 6, 12),
+    k("scx_bpf_task_running", RCU, 6, 12),
+    k("scx_bpf_test_and_clear_cpu_idle", 0, 6, 12),
+];
+
+/// Schedulers: without a lock of a run queue.
+#[rustfmt::skip]
+const SCX_UNLOCKED: &[Kfunc] = &[
+    k("scx_bpf_create_dsq", SLEEPABLE, 6, 12),
+    k("scx_bpf_dsq_move", RCU, 6, 12),
+    k("scx_bpf_dsq_move_set_slice", RCU, 6, 12),
+    k("scx_bpf_dsq_move_set_vtime", RCU, 6, 12),
+    k("scx_bpf_dsq_move_vtime", RCU, 6, 12),
+];
+
+/// Schedulers: operations.
+#[rustfmt::skip]
+const SCX_OPS: &[Kfunc] = &[
+    k("scx_bpf_consume", 0, 6, 12),
+    k("scx_bpf_dispatch", RCU, 6, 12),
+    k("scx_bpf_dispatch_cancel", 0, 6, 12),
+    k("scx_bpf_dispatch_from_dsq", RCU, 6, 12),
+    k("scx_bpf_dispatch_from_dsq_set_slice", RCU, 6, 12),
+    k("scx_bpf_dispatch_from_dsq_set_vtime", RCU, 6, 12),
+    k("scx_bpf_dispatch_nr_slots", 0, 6, 12),
+    k("scx_bpf_dispatch_vtime", RCU, 6, 12),
+    k("scx_bpf_dispatch_vtime_from_dsq", RCU, 6, 12),
+    k("scx_bpf_dsq_insert", RCU, 6, 12),
+    k("scx_bpf_dsq_insert_vtime", RCU, 6, 12),
+    k("scx_bpf_dsq_move_to_local", 0, 6, 12),
+    k("scx_bpf_reenqueue_local", 0, 6, 12),
+];
+
+/// Input devices: operations.
+#[rustfmt::skip]
+const HID: &[Kfunc] = &[
+    k("hid_bpf_allocate_context", ACQUIRE | RET_NULL | SLEEPABLE, 6, 3),
+    k("hid_bpf_get_data", RET_NULL, 6, 3),
+    k("hid_bpf_hw_output_report", SLEEPABLE, 6, 10),
+    k("hid_bpf_hw_request", SLEEPABLE, 6, 3),
+    k("hid_bpf_input_report", SLEEPABLE, 6, 10),
+    k("hid_bpf_release_context", RELEASE | SLEEPABLE, 6, 3),
+    k("hid_bpf_try_input_report", 0, 6, 11),
+];
+
+/// Input devices: programs that are run.
+#[rustfmt::skip]
+const HID_SYSCALL: &[Kfunc] = &[
+    k("hid_bpf_allocate_context", ACQUIRE | RET_NULL | SLEEPABLE, 6, 3),
+    k("hid_bpf_hw_output_report", SLEEPABLE, 6, 10),
+    k("hid_bpf_hw_request", SLEEPABLE, 6, 3),
+    k("hid_bpf_input_report", SLEEPABLE, 6, 10),
+    k("hid_bpf_release_context", RELEASE | SLEEPABLE, 6, 3),
+];
+
 /// All sets.
 pub(super) const SETS: &[Set] = &[
     Set { hooks: &[Hook::Common], only: None, funcs: COMMON },
@@ -361,4 +454,9 @@ pub(super) const SETS: &[Set] = &[
     Set { hooks: &[Hook::Tracing], only: None, funcs: RSTAT },
     Set { hooks: &[Hook::StructOps], only: None, funcs: TCP_CA },
     Set { hooks: &[Hook::StructOps], only: Some(Only::Qdisc), funcs: QDISC },
+    Set { hooks: &[Hook::StructOps, Hook::Tracing, Hook::Syscall], only: None, funcs: SCX_ANY },
+    Set { hooks: &[Hook::StructOps, Hook::Syscall], only: None, funcs: SCX_UNLOCKED },
+    Set { hooks: &[Hook::StructOps], only: Some(Only::Scx), funcs: SCX_OPS },
+    Set { hooks: &[Hook::StructOps], only: None, funcs: HID },
+    Set { hooks: &[Hook::Syscall], only: None, funcs: HID_SYSCALL },
 ];

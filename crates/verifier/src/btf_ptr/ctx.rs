@@ -7,7 +7,7 @@ use skep_btf::{Btf, Def, FuncProto, Kind, TypeId};
 
 use super::ctx_type::kern_ctx;
 use super::null_args::null_args;
-use super::walk::tag_flags;
+use super::walk::{shown, tag_flags};
 use super::{hooks, is_enum, is_small_int, is_struct, kind_name, pointee};
 use crate::access::Access;
 use crate::ctx::CtxAccess;
@@ -80,7 +80,7 @@ impl Verifier<'_> {
                 EACCES,
                 "func '{name}' arg{} '{}' has type {kind}. Only pointer access is allowed\n",
                 part.index,
-                btf.name(id)
+                shown(btf.name(id))
             );
         };
         if size != 8 {
@@ -177,7 +177,7 @@ impl Verifier<'_> {
                 "func '{name}' arg{} has btf_id {} type {kind} '{}'\n",
                 part.index,
                 behind.0,
-                btf.name(behind)
+                shown(btf.name(behind))
             );
         }
         if is_error {

@@ -74,7 +74,7 @@ impl<'b> Walk<'b> {
     }
 
     fn name(&self) -> &'b str {
-        self.btf.name(self.btf.resolve(self.id))
+        shown(self.btf.name(self.btf.resolve(self.id)))
     }
 
     fn composite(&self) -> Result<(&'b Composite, bool), Nothing> {
@@ -158,7 +158,7 @@ impl<'b> Walk<'b> {
     fn overlap(&self, member: &Member, start: u32) -> Result<Option<Touched>, Nothing> {
         let btf = self.btf;
         let Ok(size) = btf.size_of(member.type_id) else {
-            let name = btf.str(member.name);
+            let name = shown(btf.str(member.name));
             return nothing(Errno::EFAULT, format!("field {name} doesn't have size\n"));
         };
         let (size, mut id, mut count) = (size as u32, btf.resolve(member.type_id), 1u32);
@@ -190,7 +190,7 @@ impl<'b> Walk<'b> {
             _ => {}
         }
         if self.off + self.size > member.end && !self.flags.contains(Flags::UNTRUSTED) {
-            let (name, of) = (btf.str(member.name), self.name());
+            let (name, of) = (shown(btf.str(member.name)), self.name());
             let text = format!(
                 "access beyond the end of member {name} (mend:{}) in struct {of} with off {} size {}\n",
                 member.end, self.off, self.size
@@ -203,7 +203,7 @@ impl<'b> Walk<'b> {
     fn pointer(&mut self, member: &Touched, target: TypeId) -> Result<Found, Nothing> {
         let btf = self.btf;
         if member.size != self.size || self.off != member.start {
-            let (name, of) = (btf.str(member.name), self.name());
+            let (name, of) = (shown(btf.str(member.name)), self.name());
             let text = format!(
                 "cannot access ptr member {name} with moff {} in struct {of} with off {} size {}\n",
                 member.start, self.off, self.size
@@ -217,6 +217,11 @@ impl<'b> Walk<'b> {
         self.flags |= tag_flags(btf, target, true);
         Ok(Found::Ptr(id, member.name))
     }
+}
+
+/// A name as messages have it (`__btf_name_by_offset`).
+pub(crate) fn shown(name: &str) -> &str {
+    if name.is_empty() { "(anon)" } else { name }
 }
 
 /// What a type tag on what a pointer points to says of the pointer; `rcu`: whether `__rcu` says something.

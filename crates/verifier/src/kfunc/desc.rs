@@ -196,6 +196,7 @@ impl Verifier<'_> {
         }
         self.check_func_model(&btf, func.proto, &name)?;
         let flags = kfuncs::allowed(&name, self.caller()).map(|it| it.flags);
+        let flags = flags.filter(|_| is_registered(&btf, id));
         let mut kfunc =
             Kfunc { btf: nr, id, name, flags, special, params: Vec::new(), ret: btf.resolve(proto.ret) };
         kfunc.params = self.params(&btf, proto, &kfunc);
@@ -227,13 +228,14 @@ impl Verifier<'_> {
         }
     }
 
+    /// The struct that the program is an operation of.
+    pub(crate) fn struct_of_ops(&self) -> Option<&str> {
+        let attach = self.prog.attach.filter(|_| self.prog.prog_type == skep_abi::ProgType::StructOps)?;
+        Some(attach.btf.name(attach.id))
+    }
+
     fn caller(&self) -> Caller<'_> {
-        let struct_ops = match self.prog.attach {
-            Some(attach) if self.prog.prog_type == skep_abi::ProgType::StructOps => {
-                attach.btf.name(attach.id)
-            }
-            _ => "",
-        };
+        let struct_ops = self.struct_of_ops().unwrap_or("");
         Caller { prog_type: self.prog_type, attach_type: self.expected_attach_type(), struct_ops }
     }
 
@@ -295,6 +297,14 @@ impl Verifier<'_> {
             },
         }
     }
+}
+
+/// Whether the kernel that the BTF is of registers a function: pahole tags those that are in some set. Of kernels before
+/// 6.10 it does not.
+fn is_registered(btf: &Btf, id: TypeId) -> bool {
+    const TAG: &str = "bpf_kfunc";
+    let tagged = |id| btf.decl_tags(id).any(|(component, text)| component.is_none() && text == TAG);
+    tagged(id) || btf.find(Kind::DeclTag, TAG).is_none()
 }
 
 /// Whether it is a number (`btf_type_is_scalar`).
