@@ -24,6 +24,7 @@ pub mod contexts;
 pub mod core;
 pub mod corpus;
 pub mod externs;
+pub mod frontier;
 mod libbpf;
 pub mod llvm;
 pub mod logs;

@@ -3,7 +3,7 @@
 //!
 //! A recording is one program after another:
 //! ```text
-//! program NAME type TYPE caps all|bpf
+//! program NAME type TYPE caps all|bpf flags FLAGS
 //! its instructions in hex; wide loads name the maps of `Maps::FDS`
 //! errno ERRNO
 //!  lines of the log, each behind a space
@@ -26,6 +26,11 @@ pub const SCHED_CLS: u32 = 3;
 /// `BPF_PROG_TYPE_XDP`.
 pub const XDP: u32 = 6;
 
+/// `BPF_F_TEST_STATE_FREQ`.
+pub const TEST_STATE_FREQ: u32 = 1 << 3;
+/// `BPF_F_TEST_REG_INVARIANTS`.
+pub const TEST_REG_INVARIANTS: u32 = 1 << 7;
+
 /// A program to ask the kernel about.
 pub struct Case {
     /// What it is called in the recording.
@@ -34,6 +39,8 @@ pub struct Case {
     pub prog_type: u32,
     /// Without `CAP_PERFMON`, so that speculation is looked at.
     pub unprivileged: bool,
+    /// `BPF_F_*` of the load.
+    pub flags: u32,
     /// The program, with the descriptors of [`Maps::FDS`].
     pub insns: Vec<Insn>,
 }
@@ -84,6 +91,7 @@ impl Case {
                 insns: &insns,
                 license: "GPL",
                 log_level: 2,
+                flags: self.flags,
                 ..ProgLoad::default()
             };
             match load.load() {
@@ -95,7 +103,8 @@ impl Case {
         let caps = if self.unprivileged { "bpf" } else { "all" };
         let hex: String = Insn::to_vec(&self.insns).iter().map(|byte| format!("{byte:02x}")).collect();
         let log: String = log.lines().map(|line| format!(" {}\n", without_address(line))).collect();
-        Ok(format!("program {} type {} caps {caps}\n{hex}\nerrno {errno}\n{log}", self.name, self.prog_type))
+        let Case { name, prog_type, flags, .. } = self;
+        Ok(format!("program {name} type {prog_type} caps {caps} flags {flags}\n{hex}\nerrno {errno}\n{log}"))
     }
 }
 

@@ -14,6 +14,7 @@ mod kernel;
 mod maps;
 mod object;
 mod rings;
+mod verify_sound;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,7 @@ pub use kernel::kernel;
 pub use maps::maps;
 pub use object::object;
 pub use rings::rings;
+pub use verify_sound::verify_sound;
 
 /// One fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "maps", body: maps },
     Target { name: "object", body: object },
     Target { name: "rings", body: rings },
+    Target { name: "verify_sound", body: verify_sound },
 ];
 
 /// `fuzz/regressions` of this repository.

@@ -3,5 +3,6 @@
 pub mod core_targets;
 pub mod externs;
 pub mod fixtures;
+pub mod frontier;
 pub mod fuzz;
 pub mod insn_cases;

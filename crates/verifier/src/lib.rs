@@ -7,6 +7,7 @@ mod btf_ptr;
 mod call;
 mod cfg;
 mod check;
+pub mod claims;
 mod code;
 mod ctx;
 mod explain;

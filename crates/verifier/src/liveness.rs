@@ -81,10 +81,14 @@ impl Instance {
                 continue;
             }
             let masks = &mut self.masks(frame)[at];
-            let old = masks.must_write;
+            // As Linux 6.18 has it: what was written before it looks at in 32 bits. A slot below fp-256 that one visit
+            // of the instruction does not write stays one that it writes, though that is wrong.
+            let old = u64::from(masks.must_write as u32);
             let new = if seen { written & old } else { written };
-            masks.must_write = new;
-            self.updated |= old != new;
+            if old != new {
+                masks.must_write = new;
+                self.updated = true;
+            }
             self.must_write_dropped |= old & !new != 0;
         }
         self.must_write_set[at] = true;

@@ -6,6 +6,7 @@ use skep_abi::{Errno, ProgType, flags};
 use skep_btf::{Btf, BtfBuilder};
 
 use crate::aux::Aux;
+use crate::claims::Claims;
 use crate::explain::Explanation;
 use crate::explored::Explored;
 use crate::input::{Env, Options, Program};
@@ -57,7 +58,18 @@ impl Outcome {
 /// The verdict is that of Linux 6.18 (other kernels: see [`Env::version`]). Time and memory are bounded by
 /// [`Options::max_insns`].
 pub fn verify(program: &Program<'_>, env: &dyn Env, options: Options) -> Outcome {
+    verify_with(program, env, options, None).0
+}
+
+/// [`verify`], which keeps what it says of registers if it is given room for that.
+pub(crate) fn verify_with(
+    program: &Program<'_>,
+    env: &dyn Env,
+    options: Options,
+    claims: Option<Box<Claims>>,
+) -> (Outcome, Option<Box<Claims>>) {
     let mut verifier = Verifier::new(program, env, options);
+    verifier.claims = claims;
     let result = verifier.run();
     let errno = result.err().map(|stop| stop.errno);
     let message = match errno {
@@ -75,7 +87,7 @@ pub fn verify(program: &Program<'_>, env: &dyn Env, options: Options) -> Outcome
         verifier.print_stats(0, errno.is_none());
     }
     let facts = if errno.is_none() { verifier.facts() } else { Facts::default() };
-    Outcome {
+    let outcome = Outcome {
         errno,
         insn_idx,
         message,
@@ -83,7 +95,8 @@ pub fn verify(program: &Program<'_>, env: &dyn Env, options: Options) -> Outcome
         stats: verifier.stats,
         explanation,
         facts,
-    }
+    };
+    (outcome, verifier.claims)
 }
 
 impl<'a> Verifier<'a> {
@@ -137,6 +150,7 @@ impl<'a> Verifier<'a> {
             bypass_spec_v4: caps.perfmon,
             explore_alu_limits: false,
             fake_reg: [Reg::NOT_INIT; 2],
+            claims: None,
         }
     }
 
@@ -154,7 +168,7 @@ impl<'a> Verifier<'a> {
         self.check_global_functions()?;
         self.check_max_stack_depth()?;
         self.grow_stacks();
-        Ok(())
+        self.check_lost_functions()
     }
 
     /// Global functions that are called are verified by themselves (`do_check_subprogs`).

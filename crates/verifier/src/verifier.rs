@@ -9,6 +9,7 @@ use skep_isa::Insn;
 use crate::aux::Aux;
 use crate::btf_ptr::attached::Attached;
 use crate::cfg::Cfg;
+use crate::claims::Claims;
 use crate::explored::Explored;
 use crate::input::{Env, MapInfo, Options, Program};
 use crate::kfunc::desc::Kfuncs;
@@ -165,6 +166,8 @@ pub struct Verifier<'a> {
     pub explore_alu_limits: bool,
     /// Stands for an immediate in comparisons.
     pub fake_reg: [Reg; 2],
+    /// What is said of registers, if that is kept.
+    pub claims: Option<Box<Claims>>,
 }
 
 impl Verifier<'_> {

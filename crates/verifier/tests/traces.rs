@@ -68,6 +68,7 @@ struct Recorded<'a> {
     name: &'a str,
     prog_type: ProgType,
     caps: Caps,
+    flags: u32,
     insns: Vec<Insn>,
     errno: i32,
     log: Vec<&'a str>,
@@ -76,7 +77,7 @@ struct Recorded<'a> {
 fn recorded(text: &str) -> Recorded<'_> {
     let mut lines = text.lines();
     let head: Vec<&str> = lines.next().expect("a name").split(' ').collect();
-    let [name, _, prog_type, _, caps] = head[..] else { panic!("{head:?}") };
+    let [name, _, prog_type, _, caps, _, flags] = head[..] else { panic!("{head:?}") };
     let hex = lines.next().expect("instructions");
     let bytes: Vec<u8> =
         (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).expect("hex")).collect();
@@ -86,6 +87,7 @@ fn recorded(text: &str) -> Recorded<'_> {
         name,
         prog_type: prog_type.expect("a program type"),
         caps: if caps == "all" { Caps::DEFAULT } else { Caps { perfmon: false, ..Caps::DEFAULT } },
+        flags: flags.parse().expect("flags"),
         insns: Insn::from_slice(&bytes).expect("whole instructions"),
         errno: errno.expect("an errno"),
         log: lines.map(|line| line.get(1..).unwrap_or_default()).collect(),
@@ -98,7 +100,7 @@ fn difference(theirs: &Recorded<'_>) -> Option<String> {
         name: "",
         prog_type: theirs.prog_type,
         attach_type: None,
-        flags: 0,
+        flags: theirs.flags,
         gpl: true,
         insns: &theirs.insns,
         btf: None,

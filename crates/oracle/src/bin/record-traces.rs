@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use skep_oracle::sys;
 use skep_oracle::traces::{Maps, cases, random};
 
-const COUNT: u64 = 100;
+const COUNT: u64 = 90;
 
 fn main() -> io::Result<()> {
     let count = std::env::args().nth(1).and_then(|arg| arg.parse().ok()).unwrap_or(COUNT);

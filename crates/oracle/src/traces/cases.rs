@@ -5,7 +5,7 @@
 
 use skep_isa::{Insn, asm};
 
-use super::{Case, Maps, SCHED_CLS, SOCKET_FILTER, XDP};
+use super::{Case, SCHED_CLS, SOCKET_FILTER, TEST_REG_INVARIANTS, XDP};
 
 const VALUE: &str = "r1 = 0; *(u64 *)(r10 - 8) = r1; r2 = r10; r2 += -8; r1 = map[fd:1002]; call 1; if r0 != 0 goto +2; r0 = 0; exit; r6 = r0";
 const VALUE_OR_NULL: &str =
@@ -180,6 +180,15 @@ const UNPRIVILEGED: &[Row] = &[
     ("other-way", "", "r2 = *(u32 *)(r1 + 0); r2 &= 7; r3 = 9; if r2 < r3 goto +1; r0 = *(u8 *)(r2 + 0)"),
 ];
 
+/// Branches that are never taken, which the kernel does not see, and what is known there contradicts itself. With and without
+/// the flag that makes this an error.
+const INVARIANTS: &[(&str, &str)] = &[
+    ("low", "call 7; r1 = 0xffffffff0000000c ll; r0 &= r1; if w0 < 5 goto +2; if w0 > 7 goto +1; r2 = r0"),
+    ("wide", "call 7; r0 &= 12; if r0 < 5 goto +2; if r0 > 7 goto +1; r2 = r0"),
+    ("itself", "r0 = *(u8 *)(r1 + 8); r0 &= 1; r0 |= 128; if w0 >= w0 goto +1; r2 = r0"),
+    ("known", "call 7; w0 &= 7; r0 += 8; if w0 s< 9 goto +2; if w0 != 8 goto +1; r2 = r0"),
+];
+
 fn insns(text: &str) -> Vec<Insn> {
     let lines = text.split(';').map(str::trim).filter(|line| !line.is_empty());
     lines.flat_map(line).collect()
@@ -197,8 +206,7 @@ fn line(line: &str) -> Vec<Insn> {
 
 fn case(group: &str, name: &str, prog_type: u32, unprivileged: bool, text: &str) -> Case {
     let insns = insns(&format!("{text}; r0 = 0; exit"));
-    debug_assert!(Maps::FDS.len() == 3);
-    Case { name: format!("{group}-{name}"), prog_type, unprivileged, insns }
+    Case { name: format!("{group}-{name}"), prog_type, unprivileged, flags: 0, insns }
 }
 
 /// All of them.
@@ -211,5 +219,10 @@ pub fn all() -> Vec<Case> {
     let unprivileged = UNPRIVILEGED
         .iter()
         .map(|(name, first, rest)| case("bpf", name, SCHED_CLS, true, &format!("{first}; {rest}")));
-    privileged.chain(packets).chain(unprivileged).collect()
+    let invariants = INVARIANTS.iter().flat_map(|(name, text)| {
+        let without = case("invariants", name, SOCKET_FILTER, false, text);
+        let with = case("strict-invariants", name, SOCKET_FILTER, false, text);
+        [without, Case { flags: TEST_REG_INVARIANTS, ..with }]
+    });
+    privileged.chain(packets).chain(unprivileged).chain(invariants).collect()
 }

@@ -3,7 +3,7 @@
 use skep_isa::Reg::{self, *};
 use skep_isa::{AluOp, Insn, JmpOp, Op, Operand, Size, Width};
 
-use super::{Case, Maps, SCHED_CLS, SOCKET_FILTER, XDP};
+use super::{Case, Maps, SCHED_CLS, SOCKET_FILTER, TEST_STATE_FREQ, XDP};
 use crate::numbers::Numbers;
 
 const LOOKUP: u32 = 1;
@@ -213,6 +213,7 @@ pub fn cases(count: u64) -> Vec<Case> {
             name: format!("{kind}-{seed}"),
             prog_type,
             unprivileged,
+            flags: 0,
             insns: program(seed, prog_type),
         })
     });
@@ -220,7 +221,15 @@ pub fn cases(count: u64) -> Vec<Case> {
         name: format!("mutated-{seed}"),
         prog_type: SOCKET_FILTER,
         unprivileged: false,
+        flags: 0,
         insns: mutated(seed, SOCKET_FILTER),
     });
-    random.chain(mutated).collect()
+    let often = (0..count).map(|seed| Case {
+        name: format!("often-{seed}"),
+        prog_type: SOCKET_FILTER,
+        unprivileged: false,
+        flags: TEST_STATE_FREQ,
+        insns: program(!seed, SOCKET_FILTER),
+    });
+    random.chain(mutated).chain(often).collect()
 }

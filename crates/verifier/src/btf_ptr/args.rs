@@ -153,7 +153,7 @@ impl Verifier<'_> {
         index: usize,
     ) -> Check<Option<SubprogArg>> {
         let btf = fun.btf;
-        if tags.contains(Tags::CTX) || self.is_prog_ctx_type(btf, id, fun.prog_type, index) {
+        if tags.contains(Tags::CTX) || self.is_prog_ctx_type(btf, id, fun.prog_type) {
             return self.ctx_param(fun, id, tags, index).map(Some);
         }
         if is_dynptr_ptr(btf, target) {

@@ -231,7 +231,7 @@ impl Verifier<'_> {
         number: CtxAccess,
     ) -> Check<CtxAccess> {
         let id = btf.resolve(part.ty);
-        if !self.is_prog_ctx_type(btf, id, ty, part.index) {
+        if !self.is_prog_ctx_type(btf, id, ty) {
             return self.silent(Errno::EACCES);
         }
         let kernel = Arc::clone(self.btf(BtfNr::KERNEL));

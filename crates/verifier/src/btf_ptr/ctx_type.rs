@@ -10,18 +10,86 @@ use crate::state::reg::BtfNr;
 use crate::stop::{Check, refuse};
 use crate::verifier::Verifier;
 
+/// Contexts by program type, as programs see them and as they are, for BTFs that do not say it themselves
+/// (`linux/bpf_types.h`). Types that are missing have numbers or pointers for contexts.
+const CONTEXTS: &[(&[ProgType], &str, &str)] = &[
+    (
+        &[
+            ProgType::SocketFilter,
+            ProgType::SchedCls,
+            ProgType::SchedAct,
+            ProgType::CgroupSkb,
+            ProgType::LwtIn,
+            ProgType::LwtOut,
+            ProgType::LwtXmit,
+            ProgType::LwtSeg6local,
+            ProgType::SkSkb,
+        ],
+        "__sk_buff",
+        "sk_buff",
+    ),
+    (&[ProgType::Xdp], "xdp_md", "xdp_buff"),
+    (&[ProgType::CgroupSock], "bpf_sock", "sock"),
+    (&[ProgType::CgroupSockAddr], "bpf_sock_addr", "bpf_sock_addr_kern"),
+    (&[ProgType::SockOps], "bpf_sock_ops", "bpf_sock_ops_kern"),
+    (&[ProgType::SkMsg], "sk_msg_md", "sk_msg"),
+    (&[ProgType::FlowDissector], "__sk_buff", "bpf_flow_dissector"),
+    (&[ProgType::Kprobe], "bpf_user_pt_regs_t", "pt_regs"),
+    (&[ProgType::PerfEvent], "bpf_perf_event_data", "bpf_perf_event_data_kern"),
+    (
+        &[ProgType::RawTracepoint, ProgType::RawTracepointWritable],
+        "bpf_raw_tracepoint_args",
+        "",
+    ),
+    (&[ProgType::CgroupDevice], "bpf_cgroup_dev_ctx", "bpf_cgroup_dev_ctx"),
+    (&[ProgType::CgroupSysctl], "bpf_sysctl", "bpf_sysctl_kern"),
+    (&[ProgType::CgroupSockopt], "bpf_sockopt", "bpf_sockopt_kern"),
+    (&[ProgType::SkReuseport], "sk_reuseport_md", "sk_reuseport_kern"),
+    (&[ProgType::SkLookup], "bpf_sk_lookup", "bpf_sk_lookup_kern"),
+    (&[ProgType::Netfilter], "bpf_nf_ctx", "bpf_nf_ctx"),
+];
+
+/// The row of a program type.
+fn row(ty: ProgType) -> Option<(&'static str, &'static str)> {
+    let row = CONTEXTS.iter().find(|(types, ..)| types.contains(&ty))?;
+    Some((row.1, row.2))
+}
+
+/// A context of a program type as the kernel knows it.
+#[derive(Clone, Copy)]
+enum Context {
+    /// A type of its BTF.
+    Type(TypeId),
+    /// A struct of this name, which the BTF does not have.
+    Named(&'static str),
+    /// No struct.
+    Plain,
+}
+
 /// What the kernel's BTF has of the context of a program type: a struct with two members for each of them
-/// (`bpf_ctx_convert`); `kind` is `prog` or `kern`.
-fn converted(kernel: &Btf, ty: ProgType, kind: &str) -> Option<TypeId> {
-    let all = kernel.find(Kind::Struct, "bpf_ctx_convert")?;
-    let name = format!("{}_{kind}", ty.uapi());
-    let member = kernel.members(all).find(|it| it.name == name)?;
-    Some(member.type_id)
+/// (`bpf_ctx_convert`), of which this is the one for programs.
+fn program_ctx(kernel: &Btf, ty: ProgType) -> Context {
+    if let Some(all) = kernel.find(Kind::Struct, "bpf_ctx_convert") {
+        let name = format!("{}_prog", ty.uapi());
+        let member = kernel.members(all).find(|it| it.name == name);
+        return member.map_or(Context::Plain, |it| Context::Type(it.type_id));
+    }
+    match row(ty) {
+        None => Context::Plain,
+        Some((name, _)) => {
+            let known = kernel.find(Kind::Typedef, name).or_else(|| kernel.find(Kind::Struct, name));
+            known.map_or(Context::Named(name), Context::Type)
+        }
+    }
 }
 
 /// The kernel's own context of a program type, if it is a struct (`get_kern_ctx_btf_id`).
 pub(crate) fn kern_ctx(kernel: &Btf, ty: ProgType) -> Option<TypeId> {
-    converted(kernel, ty, "kern")
+    if let Some(all) = kernel.find(Kind::Struct, "bpf_ctx_convert") {
+        let name = format!("{}_kern", ty.uapi());
+        return kernel.members(all).find(|it| it.name == name).map(|it| it.type_id);
+    }
+    kernel.find(Kind::Struct, row(ty)?.1)
 }
 
 /// Whether programs see one struct in place of another (`btf_is_projection_of`).
@@ -39,7 +107,7 @@ const USER_REGS: &str = "bpf_user_pt_regs_t";
 
 impl Verifier<'_> {
     /// Whether a pointer is to the context of programs of a type, by name (`btf_is_prog_ctx_type`).
-    pub(crate) fn is_prog_ctx_type(&mut self, btf: &Btf, ptr: TypeId, ty: ProgType, arg: usize) -> bool {
+    pub(crate) fn is_prog_ctx_type(&self, btf: &Btf, ptr: TypeId, ty: ProgType) -> bool {
         let Some(target) = pointee(btf, ptr) else { return false };
         if ty == ProgType::Kprobe && is_typedef(btf, target, USER_REGS) {
             return true;
@@ -49,12 +117,13 @@ impl Verifier<'_> {
             return false;
         }
         let name = btf.name(id);
-        if name.is_empty() {
-            // The kernel finds an empty name, too, and that no context is called so.
-            let _ = arg;
-        }
         let kernel = Arc::clone(self.btf(BtfNr::KERNEL));
-        let Some(mut context) = converted(&kernel, ty, "prog") else { return false };
+        let mut context = match program_ctx(&kernel, ty) {
+            Context::Type(id) => id,
+            Context::Named("bpf_user_pt_regs_t") => return name == "pt_regs",
+            Context::Named(known) => return known == name || is_projection(known, name),
+            Context::Plain => return false,
+        };
         loop {
             let known = kernel.name(context);
             if known.is_empty() {
@@ -98,14 +167,11 @@ impl Verifier<'_> {
             return Ok(());
         }
         let kernel = Arc::clone(self.btf(BtfNr::KERNEL));
-        let Some(context) = converted(&kernel, ty, "prog") else {
-            return refuse!(self, EINVAL, "btf_vmlinux is malformed\n");
+        let known = match program_ctx(&kernel, ty) {
+            Context::Type(id) if is_struct(&kernel, id) => kernel.name(kernel.resolve(id)),
+            Context::Named(known) => known,
+            _ => return refuse!(self, EINVAL, "arg#{arg} should be void pointer\n"),
         };
-        let context = kernel.resolve(context);
-        if !is_struct(&kernel, context) {
-            return refuse!(self, EINVAL, "arg#{arg} should be void pointer\n");
-        }
-        let known = kernel.name(context);
         if !is_struct(btf, id) || known != name {
             return refuse!(self, EINVAL, "arg#{arg} should be `struct {known} *`\n");
         }

@@ -106,7 +106,7 @@ impl Verifier<'_> {
         match btf.func_proto(id).map(|proto| &proto.params[..]) {
             Some([param]) => {
                 let id = btf.resolve(param.type_id);
-                super::pointee(btf, id).is_some() && self.is_prog_ctx_type(btf, id, prog_type, 0)
+                super::pointee(btf, id).is_some() && self.is_prog_ctx_type(btf, id, prog_type)
             }
             _ => false,
         }

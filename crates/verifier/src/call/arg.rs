@@ -45,7 +45,8 @@ impl Verifier<'_> {
             return Ok(());
         }
         self.check_reg_arg(regno, RegUse::Src)?;
-        if arg.kind == ArgKind::Anything {
+        // 6.18.44 does not insist on numbers yet, as 6.12 came to do.
+        if matches!(arg.kind, ArgKind::Anything | ArgKind::Scalar) {
             if self.is_pointer_value(regno) {
                 return refuse!(self, EACCES, "R{regno} leaks addr into helper function\n");
             }

@@ -2,10 +2,9 @@
 
 use skep_abi::helpers::{ArgKind, RetKind, func};
 use skep_abi::kfuncs::flags as kf;
-use skep_btf::{Def, Type, TypeId};
+use skep_btf::TypeId;
 
 use crate::check::{is_helper_call, is_kfunc_call};
-use crate::state::reg::BtfNr;
 use crate::verifier::Verifier;
 
 /// What the graph has to know of a call.
@@ -65,30 +64,29 @@ impl Verifier<'_> {
     }
 
     fn kfunc_summary(&self, insn_idx: usize) -> Option<CallSummary> {
-        let insn = self.insns[insn_idx];
-        let nr = if insn.off == 0 { BtfNr::KERNEL } else { self.aux[insn_idx].kfunc_btf? };
-        let btf = self.btfs.get(usize::from(nr.0))?;
-        let id = TypeId(insn.imm as u32);
-        let Type { def: Def::Func(func), .. } = btf.type_by_id(id)? else { return None };
-        let Type { def: Def::FuncProto(proto), .. } = btf.type_by_id(func.proto)? else { return None };
-        let name = btf.name(id);
-        let flags = self.kfunc_at(insn_idx).and_then(|it| it.flags).unwrap_or(0);
-        Some(CallSummary {
-            params: Some(proto.params.len() as u32),
-            is_void: proto.ret == TypeId::VOID,
-            fastcall: flags & kf::FASTCALL != 0,
-            might_sleep: flags & kf::SLEEPABLE != 0,
-            changes_pkt_data: name == "bpf_xdp_pull_data",
-            iter_next: flags & kf::ITER_NEXT != 0,
-            sync_callback: name == "bpf_rbtree_add_impl",
+        let kfunc = self.kfunc_at(insn_idx)?;
+        let summary = CallSummary {
+            sync_callback: kfunc.name == "bpf_rbtree_add_impl",
             async_callback: matches!(
-                name,
+                kfunc.name.as_str(),
                 "bpf_wq_set_callback_impl"
                     | "bpf_task_work_schedule_signal"
                     | "bpf_task_work_schedule_resume"
                     | "bpf_task_work_schedule_signal_impl"
                     | "bpf_task_work_schedule_resume_impl"
             ),
+            ..CallSummary::default()
+        };
+        // Of a function that the program may not call nothing else is known.
+        let Some(flags) = kfunc.flags else { return Some(summary) };
+        Some(CallSummary {
+            params: Some(kfunc.params.len() as u32),
+            is_void: kfunc.ret == TypeId::VOID,
+            fastcall: flags & kf::FASTCALL != 0,
+            might_sleep: flags & kf::SLEEPABLE != 0,
+            changes_pkt_data: kfunc.name == "bpf_xdp_pull_data",
+            iter_next: flags & kf::ITER_NEXT != 0,
+            ..summary
         })
     }
 }

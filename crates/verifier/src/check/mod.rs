@@ -51,6 +51,9 @@ impl Verifier<'_> {
             if self.log.wants_path() {
                 self.print_step(&mut print_state);
             }
+            if self.claims.is_some() {
+                self.keep_claims();
+            }
             self.aux[self.insn_idx].seen = true;
             *prev = self.insn_idx as i64;
             let at = self.insn_idx;

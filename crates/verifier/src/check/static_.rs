@@ -1,6 +1,7 @@
 //! Checks before any path is explored, in the order of `bpf_check`.
 
 mod exceptions;
+mod lost;
 mod maps;
 mod subprogs;
 mod wide;

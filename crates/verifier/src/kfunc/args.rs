@@ -514,6 +514,10 @@ impl Verifier<'_> {
             func: &kfunc.name,
         };
         meta.iter = self.process_iter_arg(arg.regno(), insn_idx, iter)?;
+        if let Some(place) = meta.iter {
+            // What is returned is gone with the iterator.
+            meta.ref_obj_id = place.ref_obj_id;
+        }
         Ok(())
     }
 

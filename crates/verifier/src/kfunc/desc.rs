@@ -265,7 +265,7 @@ impl Verifier<'_> {
             optional: has_suffix(name, "__opt"),
             uninit: has_suffix(name, "__uninit"),
         };
-        let ctx = kfunc.is(Special::CastToKernCtx) || self.is_prog_ctx_type(btf, ty, self.prog_type, index);
+        let ctx = kfunc.is(Special::CastToKernCtx) || self.is_prog_ctx_type(btf, ty, self.prog_type);
         let kind = if ctx { PtrKind::Ctx } else { self.ptr_kind(btf, target, name, index, kfunc) };
         ParamKind::Ptr(kind, target, flags)
     }

@@ -216,11 +216,12 @@ impl Verifier<'_> {
             return Ok(Reg::unknown(!self.bpf_capable));
         }
         if is_struct(btf, target) {
-            let from_iter = kfunc.has(flags::ITER_NEXT) && self.iter_is_rcu(meta);
             let flags = match kfunc.special {
                 Some(Special::GetKmemCache) => Flags::UNTRUSTED,
-                _ if rcu || from_iter => Flags::RCU,
-                _ => Flags::TRUSTED,
+                _ if rcu || self.iter_is_rcu(meta) => Flags::RCU,
+                _ if kfunc.has(flags::ITER_NEXT) => Flags::TRUSTED,
+                // 6.18 trusts it for the reference that it holds alone.
+                _ => Flags::empty(),
             };
             let ty = RegType::with(Base::PtrToBtfId, flags);
             return Ok(Reg::pointer(ty, Extra::Btf { btf: kfunc.btf, id: target }));
@@ -247,7 +248,7 @@ impl Verifier<'_> {
         Ok(Reg { ref_obj_id: meta.ref_obj_id, ..reg })
     }
 
-    /// Whether the iterator was made inside an RCU section that still holds.
+    /// Whether what `next` gives is of an iterator that was made inside an RCU section that still holds.
     fn iter_is_rcu(&self, meta: &Meta) -> bool {
         meta.iter.is_some_and(|at| {
             let slot = self.cur.frames.get(at.frame).and_then(|frame| frame.stack.get(at.spi));

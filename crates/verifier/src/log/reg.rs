@@ -217,7 +217,7 @@ impl RegText<'_> {
         // A NULL that was a value of a map still knows which map; it is a number all the same.
         let of_map = matches!(reg.ty.base, Base::ConstPtrToMap | Base::PtrToMapKey | Base::PtrToMapValue);
         if let Some(map) = reg.map().filter(|_| of_map).and_then(|map| self.names.map(map)) {
-            list.item_if(!map.name.is_empty(), format_args!("map={}", map.name))?;
+            list.item_if(!map.name.is_empty(), format_args!("map={}", kernel_name(&map.name)))?;
             list.item(format_args!("ks={},vs={}", map.key_size, map.value_size))?;
         }
         list.item_if(!is_number && reg.off != 0, format_args!("off={}", Signed(reg.off.into())))?;
@@ -238,6 +238,11 @@ impl RegText<'_> {
         let unknown = tnum.value == 0 && tnum.mask == u64::MAX;
         list.item_if(!unknown, format_args!("var_off=({:#x}; {:#x})", tnum.value, tnum.mask))
     }
+}
+
+/// The kernel has room for this much of a map's name (`BPF_OBJ_NAME_LEN`).
+fn kernel_name(name: &str) -> &str {
+    &name[..name.floor_char_boundary(15)]
 }
 
 /// `type_is_non_owning_ref`.

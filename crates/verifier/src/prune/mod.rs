@@ -85,7 +85,7 @@ impl Verifier<'_> {
                 hit
             } else {
                 looping = self.incomplete_read_marks(listed.nr);
-                let exact = if looping { Exact::RangeWithin } else { Exact::Not };
+                let exact = if looping || self.claims.is_some() { Exact::RangeWithin } else { Exact::Not };
                 self.states_equal(listed.nr, exact)
             };
             if hit {
@@ -243,8 +243,9 @@ impl Verifier<'_> {
     /// Forgets all kept states (`free_states`).
     pub(crate) fn forget_states(&mut self) {
         self.explored = Default::default();
-        self.pruning = Pruning::new(self.insns.len(), self.cfg.scc_count);
-        self.stats.explored_states = 0;
+        // Those that one function's verification leaves the kernel goes on to count with the next one's.
+        let evicted = self.pruning.evicted;
+        self.pruning = Pruning { evicted, ..Pruning::new(self.insns.len(), self.cfg.scc_count) };
         debug_assert!(self.pending.is_empty());
     }
 }
