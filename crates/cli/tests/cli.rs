@@ -217,7 +217,9 @@ fn bad_usage_and_bad_input_end_with_2() {
     fails(
         &["verify", FIREWALL, "--prog", "nobody"],
         2,
-        expect![[r#""#]],
+        expect![[r#"
+            error: fixtures/xdp_firewall.bpf.o: there is no program called "nobody"; the programs are xdp_firewall
+        "#]],
     );
     assert_eq!(skep(&["verify", FIREWALL, "--caps", "root"]).status.code(), Some(2));
     assert_eq!(skep(&["frobnicate"]).status.code(), Some(2));
@@ -353,7 +355,13 @@ fn readme_shows_real_output() {
         ("xdp_firewall", &["run", FIREWALL, "--pcap", WEB]),
         (
             "program fault",
-            &["run", "fixtures/fault_null.bpf.o", "--no-verify", "--packet", "fixtures/captures/telnet-syn.bin"],
+            &[
+                "run",
+                "fixtures/fault_null.bpf.o",
+                "--no-verify",
+                "--packet",
+                "fixtures/captures/telnet-syn.bin",
+            ],
         ),
         ("fixtures/fault_null.bpf.o", &["verify", "fixtures/fault_null.bpf.o"]),
     ];
@@ -404,7 +412,10 @@ fn verify_says_what_the_kernel_would() {
     assert_eq!(rows.len(), 2);
     let (good, bad) = (&rows[0], &rows[1]);
     // The object, on Linux 6.18: "processed 1702 insns (limit 1000000) ...".
-    assert_eq!((&good["verdict"], &good["errno"], &good["processed"]), (&"accept".into(), &0.into(), &1702.into()));
+    assert_eq!(
+        (&good["verdict"], &good["errno"], &good["processed"]),
+        (&"accept".into(), &0.into(), &1702.into())
+    );
     assert_eq!((&bad["verdict"], &bad["errno"]), (&"reject".into(), &Value::from(-13)));
     assert_eq!(bad["message"], "R0 invalid mem access 'map_value_or_null'");
     assert!(bad["log"].as_str().unwrap().contains("processed 8 insns (limit 1000000)"));
