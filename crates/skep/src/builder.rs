@@ -55,7 +55,14 @@ pub fn parse(bytes: &[u8]) -> Result<Builder> {
 impl Builder {
     fn new(open: OpenObject) -> Builder {
         let config = Config { btf: Some(vmlinux::bundled()), ..Config::default() };
-        Builder { open, config, perf_pages: Some(PERF_PAGES), arch: None, event_types: Vec::new(), verifier: None }
+        Builder {
+            open,
+            config,
+            perf_pages: Some(PERF_PAGES),
+            arch: None,
+            event_types: Vec::new(),
+            verifier: None,
+        }
     }
 
     /// Sets a global variable; `.rodata` too, which no program can change later. The value has the size of the variable.

@@ -36,11 +36,7 @@ const CONTEXTS: &[(&[ProgType], &str, &str)] = &[
     (&[ProgType::FlowDissector], "__sk_buff", "bpf_flow_dissector"),
     (&[ProgType::Kprobe], "bpf_user_pt_regs_t", "pt_regs"),
     (&[ProgType::PerfEvent], "bpf_perf_event_data", "bpf_perf_event_data_kern"),
-    (
-        &[ProgType::RawTracepoint, ProgType::RawTracepointWritable],
-        "bpf_raw_tracepoint_args",
-        "",
-    ),
+    (&[ProgType::RawTracepoint, ProgType::RawTracepointWritable], "bpf_raw_tracepoint_args", ""),
     (&[ProgType::CgroupDevice], "bpf_cgroup_dev_ctx", "bpf_cgroup_dev_ctx"),
     (&[ProgType::CgroupSysctl], "bpf_sysctl", "bpf_sysctl_kern"),
     (&[ProgType::CgroupSockopt], "bpf_sockopt", "bpf_sockopt_kern"),
