@@ -45,7 +45,7 @@ pub(crate) struct EngineArgs {
     /// What executes the program
     #[arg(long, value_enum, default_value_t = Engine::Interp)]
     pub(crate) engine: Engine,
-    /// Skip the verifier (there is none yet: programs run with every access checked)
+    /// Run the program unverified: every access is checked either way
     #[arg(long)]
     pub(crate) no_verify: bool,
     /// Leave out the access checks; for the compiler only

@@ -83,7 +83,7 @@ fn json_is_one_document_with_the_fields_of_the_contract() {
     let report = json(&["run", FIREWALL, "--packet", "fixtures/captures/telnet-syn.bin", "--json"]);
     assert_eq!(report["program"], "xdp_firewall");
     assert_eq!(report["type"], "xdp");
-    assert_eq!(report["verdict"], "not-verified");
+    assert_eq!(report["verdict"], "accept");
     assert_eq!(report["retval"], 2);
     assert_eq!(report["fault"], Value::Null);
     assert!(report["insns"].as_u64().unwrap() > 50);
@@ -150,7 +150,8 @@ fn globals_and_maps_are_set_on_the_command_line() {
 
 #[test]
 fn a_fault_names_the_line_and_ends_with_1() {
-    let args = ["run", "fixtures/fault_null.bpf.o", "--packet", "fixtures/captures/telnet-syn.bin"];
+    let args =
+        ["run", "fixtures/fault_null.bpf.o", "--no-verify", "--packet", "fixtures/captures/telnet-syn.bin"];
     let output = skep(&args);
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
@@ -207,12 +208,20 @@ fn bad_usage_and_bad_input_end_with_2() {
     "#]],
     );
     fails(
-        &["verify", FIREWALL],
+        &["verify", FIREWALL, "--kernel", "2.6"],
         2,
         expect![[r#"
-        error: there is no verifier yet: `skep run` runs programs unverified, with every access checked
-    "#]],
+            error: --kernel 2.6: known are 5.4, 5.10, 5.15, 6.1, 6.6, 6.12, 6.18, and all
+        "#]],
     );
+    fails(
+        &["verify", FIREWALL, "--prog", "nobody"],
+        2,
+        expect![[r#"
+            error: fixtures/xdp_firewall.bpf.o: there is no program called "nobody"; the programs are xdp_firewall
+        "#]],
+    );
+    assert_eq!(skep(&["verify", FIREWALL, "--caps", "root"]).status.code(), Some(2));
     assert_eq!(skep(&["frobnicate"]).status.code(), Some(2));
     assert_eq!(skep(&["run", FIREWALL, "--budget", "0"]).status.code(), Some(2));
 }
@@ -342,12 +351,19 @@ fn picture(first: &str) -> Vec<String> {
 
 #[test]
 fn readme_shows_real_output() {
-    let runs: [(&str, &[&str]); 2] = [
+    let runs: [(&str, &[&str]); 3] = [
         ("xdp_firewall", &["run", FIREWALL, "--pcap", WEB]),
         (
             "program fault",
-            &["run", "fixtures/fault_null.bpf.o", "--packet", "fixtures/captures/telnet-syn.bin"],
+            &[
+                "run",
+                "fixtures/fault_null.bpf.o",
+                "--no-verify",
+                "--packet",
+                "fixtures/captures/telnet-syn.bin",
+            ],
         ),
+        ("fixtures/fault_null.bpf.o", &["verify", "fixtures/fault_null.bpf.o"]),
     ];
     for (first, args) in runs {
         let text = stdout(&skep(args));
@@ -377,4 +393,45 @@ fn types_are_from_where_the_command_line_says() {
             "error: --btf README.md: it is neither BTF, nor an ELF file, nor an archive or a kernel with one\n"
         ],
     );
+}
+
+#[test]
+fn programs_are_verified_before_they_run() {
+    let args = ["run", "fixtures/fault_null.bpf.o", "--packet", "fixtures/captures/telnet-syn.bin"];
+    let output = skep(&args);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("R0 invalid mem access 'map_value_or_null'"), "{text}");
+    assert!(text.contains("fixtures/fault_null.bpf.c:27:"), "{text}");
+}
+
+#[test]
+fn verify_says_what_the_kernel_would() {
+    let rows = json(&["verify", FIREWALL, "fixtures/fault_null.bpf.o", "--json"]);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    let (good, bad) = (&rows[0], &rows[1]);
+    // The object, on Linux 6.18: "processed 1702 insns (limit 1000000) ...".
+    assert_eq!(
+        (&good["verdict"], &good["errno"], &good["processed"]),
+        (&"accept".into(), &0.into(), &1702.into())
+    );
+    assert_eq!((&bad["verdict"], &bad["errno"]), (&"reject".into(), &Value::from(-13)));
+    assert_eq!(bad["message"], "R0 invalid mem access 'map_value_or_null'");
+    assert!(bad["log"].as_str().unwrap().contains("processed 8 insns (limit 1000000)"));
+    assert!(bad["hint"].as_str().unwrap().contains("NULL"));
+    assert!(!bad["origin"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn verify_knows_older_kernels_and_lesser_users() {
+    let verdicts = |args: &[&str]| -> Vec<String> {
+        let all = json(&[&["verify", FIREWALL, "--json"], args].concat());
+        all.as_array().unwrap().iter().map(|row| row["verdict"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(verdicts(&["--kernel", "all"]).len(), 7);
+    assert_eq!(verdicts(&["--unpriv"]), ["reject"]);
+    assert_eq!(verdicts(&["--caps", "bpf,net_admin,perfmon"]), ["accept"]);
+    let text = stdout(&skep(&["verify", FIREWALL, "--kernel", "all"]));
+    assert!(text.lines().any(|line| line.trim_start().starts_with("5.4")), "{text}");
 }

@@ -8,7 +8,7 @@
 //! # let packet = include_bytes!("../../../fixtures/captures/telnet-syn.bin").to_vec();
 //! let request = RunRequest { input: Input::Packet(packet), ..RunRequest::default() };
 //! let report = skep_runner::run_object(object, &request)?;
-//! assert_eq!((report.program.as_str(), report.verdict), ("xdp_firewall", "not-verified"));
+//! assert_eq!((report.program.as_str(), report.verdict), ("xdp_firewall", "accept"));
 //! assert_eq!(report.retval, Some(2));
 //! # Ok(())
 //! # }

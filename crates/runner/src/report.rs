@@ -22,7 +22,7 @@ pub struct RunReport {
     /// What it was fired at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// What the verifier said: `not-verified` as long as there is none.
+    /// What the verifier said: `accept`, or `not-verified` if it was not asked.
     pub verdict: &'static str,
     /// Where the simulated kernel's types are from: `bundled`, `host`, or a file.
     pub btf: String,

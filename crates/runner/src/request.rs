@@ -35,6 +35,8 @@ pub struct RunRequest {
     pub memory: Option<u64>,
     /// The types of the simulated kernel; the bundled ones if there are none.
     pub btf: Option<TargetBtf>,
+    /// Whether the program is verified first, as by Linux 6.18.
+    pub verify: bool,
     /// The kernel's configuration; that of the profile if there is none.
     pub kconfig: Option<Kconfig>,
 }
@@ -57,6 +59,7 @@ impl Default for RunRequest {
             repeat: None,
             memory: None,
             btf: None,
+            verify: true,
             kconfig: None,
         }
     }

@@ -1,6 +1,6 @@
 //! A machine with the object in it, and the report that grows while it runs.
 
-use skep::kernel::{Note, Redirect};
+use skep::kernel::{Note, Redirect, Verifier};
 use skep::loader::Loaded;
 use skep::{Builder, Context, Error, PacketCtx, ProgType, Ran, Result, Skep, Target};
 
@@ -191,6 +191,9 @@ fn prepared(object: &[u8], request: &RunRequest) -> Result<(Builder, String)> {
     }
     if let Some(btf) = &request.btf {
         builder = builder.btf(btf.clone());
+    }
+    if request.verify {
+        builder = builder.verify(Verifier::default());
     }
     if let Some(config) = &request.kconfig {
         builder = builder.kconfig_file(config.clone());

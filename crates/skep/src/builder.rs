@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytemuck::NoUninit;
 use skep_abi::ProgType;
-use skep_kernel::{Arch, Config, Fd, Kernel, TargetBtf, Task, vmlinux};
+use skep_kernel::{Arch, Config, Fd, Kernel, TargetBtf, Task, Verifier, vmlinux};
 use skep_loader::{Kconfig, OpenObject};
 use skep_maps::MapSpec;
 
@@ -22,6 +22,7 @@ pub struct Builder {
     perf_pages: Option<u32>,
     arch: Option<Arch>,
     event_types: Vec<(String, String)>,
+    verifier: Option<Verifier>,
 }
 
 /// What matters of a builder when the machine is there already.
@@ -54,7 +55,14 @@ pub fn parse(bytes: &[u8]) -> Result<Builder> {
 impl Builder {
     fn new(open: OpenObject) -> Builder {
         let config = Config { btf: Some(vmlinux::bundled()), ..Config::default() };
-        Builder { open, config, perf_pages: Some(PERF_PAGES), arch: None, event_types: Vec::new() }
+        Builder {
+            open,
+            config,
+            perf_pages: Some(PERF_PAGES),
+            arch: None,
+            event_types: Vec::new(),
+            verifier: None,
+        }
     }
 
     /// Sets a global variable; `.rodata` too, which no program can change later. The value has the size of the variable.
@@ -199,6 +207,23 @@ impl Builder {
         self
     }
 
+    /// Has programs verified as Linux does when they are loaded: one that it refuses is not loaded. Without it, programs
+    /// run unverified, with every access checked.
+    ///
+    /// ```
+    /// # fn main() -> skep::Result<()> {
+    /// # let object = include_bytes!("../../../fixtures/fault_null.bpf.o");
+    /// let refused = skep::parse(object)?.verify(skep::kernel::Verifier::default()).load();
+    /// assert!(refused.is_err_and(|error| error.to_string().contains("invalid mem access 'map_value_or_null'")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn verify(mut self, verifier: Verifier) -> Builder {
+        self.verifier = Some(verifier);
+        self
+    }
+
     /// Attaches a program to something else than its section says, or that it leaves to its loader: `what` is what a
     /// section would say behind its slash, `"vfs_read"` (`bpf_program__set_attach_target`).
     ///
@@ -253,6 +278,9 @@ impl Builder {
     /// There is no machine: its configuration makes no sense, or the host has no room for it.
     pub fn load_what_can_be(self) -> Result<Skep> {
         let mut kernel = Kernel::new(self.config)?;
+        if let Some(verifier) = self.verifier {
+            kernel.set_verifier(Box::new(verifier));
+        }
         let loaded = self.open.load(&mut kernel);
         Skep::new(kernel, loaded, self.perf_pages, self.arch, self.event_types)
     }

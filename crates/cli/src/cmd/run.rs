@@ -112,6 +112,7 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
         seed: args.seed,
         budget: args.engine.budget,
         repeat: args.engine.repeat,
+        verify: !args.engine.no_verify,
         memory: args.engine.memory,
         btf: Some(input::types(&args.btf)?),
         kconfig: input::kconfig(args.kconfig.as_deref())?,

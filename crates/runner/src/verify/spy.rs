@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use skep::abi::helpers;
+use skep::isa::{Callee, Op};
 use skep::kernel::{ProgView, Rejection, Verdict, Verifier, Verify, VerifyOutcome};
 
 /// What was said of a program.
@@ -64,6 +66,12 @@ impl Verify for Spy {
 }
 
 fn step(prog: &ProgView<'_>, insn: usize) -> Step {
-    let text = skep::isa::decode(prog.insns, insn).map(|op| op.to_string()).unwrap_or_default();
+    let text = match skep::isa::decode(prog.insns, insn) {
+        Ok(Op::Call(Callee::Helper(id))) => {
+            helpers::helper(id).map_or_else(|| format!("call {id}"), |it| format!("call bpf_{}", it.name))
+        }
+        Ok(op) => op.to_string(),
+        Err(_) => String::new(),
+    };
     Step { insn, text, line: prog.line_at(insn).map(ToString::to_string) }
 }

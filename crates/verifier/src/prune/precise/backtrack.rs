@@ -48,10 +48,12 @@ impl Verifier<'_> {
                 });
             }
             class::LD => return Ok(trace_wide(insn, marks)),
-            _ if let Some(reg) = loads_into(insn) => trace_load(reg, hist, marks),
-            _ => match trace_store(insn, hist, marks) {
-                Ok(done) => done,
-                Err(lost) => return Ok(Err(lost)),
+            _ => match loads_into(insn) {
+                Some(reg) => trace_load(reg, hist, marks),
+                None => match trace_store(insn, hist, marks) {
+                    Ok(done) => done,
+                    Err(lost) => return Ok(Err(lost)),
+                },
             },
         };
         if !done {
