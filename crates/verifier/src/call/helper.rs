@@ -49,6 +49,8 @@ impl Verifier<'_> {
             Need::Bpf => caps.bpf || caps.sys_admin,
             Need::Perfmon => caps.perfmon || caps.sys_admin,
         };
+        // `bpf_get_probe_write_proto`: writing to user memory takes all that root has.
+        let is_allowed = is_allowed && (it.id != func::probe_write_user || caps.sys_admin);
         if !is_allowed || !self.env.has_helper(it.id) || !self.hook_has(it.id) {
             return None;
         }
