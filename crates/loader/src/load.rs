@@ -16,6 +16,7 @@ use crate::ksyms::Symbols;
 use crate::link::{self, Linked};
 use crate::map_types;
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
+use crate::own_types;
 use crate::sec::{self, SecDef};
 use crate::struct_ops;
 use crate::target;
@@ -91,7 +92,7 @@ impl OpenObject {
     /// rest goes on: ask [`Loaded::complete`] for libbpf's verdict.
     pub fn load(self, kernel: &mut Kernel) -> Loaded {
         let OpenObject { object, programs, maps, kconfig } = self;
-        let btf = object.btf.clone().map(Arc::new);
+        let btf = own_types::for_kernel(&object);
         let maps: Vec<LoadedMap> = maps
             .into_iter()
             .map(|plan| match configured(plan, &object, &kconfig, kernel) {
