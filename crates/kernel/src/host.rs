@@ -34,6 +34,17 @@ impl Host for Core {
         self.forgive(call, fault)
     }
 
+    /// To 1: a pointer for user space. From 1: one to load and store through. All casts of a program are into its arena.
+    fn cast_address(&mut self, call: &mut Call<'_>, value: u64, to: u16, from: u16) -> Option<u64> {
+        let prog = self.objects.prog(ObjRef(call.program().tag() as u32))?;
+        let arena = self.objects.map(prog.arena?)?.map.arena()?;
+        match (to, from) {
+            (0, 1) => Some(arena.to_memory(value)),
+            (1, 0) => Some(arena.to_user(value)),
+            _ => None,
+        }
+    }
+
     /// `bpf_skb_load_helper_*` (`net/core/filter.c`): non-negative offsets count from what the program calls the
     /// packet, negative ones from its headers.
     fn load_packet(&mut self, call: &mut Call<'_>, offset: i32, size: Size) -> Option<u64> {

@@ -164,6 +164,28 @@ impl Kernel {
         self.readable(fd)?.contains(value)
     }
 
+    /// Reads an ARENA as user space does, `offset` bytes from its start; pages that are not there are made.
+    ///
+    /// # Errors
+    /// `EBADF`, `EINVAL`: no arena. `EFAULT`: past its end, or `BPF_F_SEGV_ON_FAULT` and no page. `ENOMEM`: no room.
+    pub fn arena_read(&mut self, fd: Fd, offset: u64, into: &mut [u8]) -> Result<(), Errno> {
+        self.limited(|kernel| {
+            let memory = &kernel.memory;
+            kernel.core.arena_of(fd)?.read_user(memory, offset, into)
+        })
+    }
+
+    /// Writes to an ARENA as user space does, `offset` bytes from its start.
+    ///
+    /// # Errors
+    /// As for [`Kernel::arena_read`].
+    pub fn arena_write(&mut self, fd: Fd, offset: u64, from: &[u8]) -> Result<(), Errno> {
+        self.limited(|kernel| {
+            let memory = &kernel.memory;
+            kernel.core.arena_of(fd)?.write_user(memory, offset, from)
+        })
+    }
+
     /// The id of a map: what looking it up in a map of maps answers.
     ///
     /// # Errors
@@ -265,6 +287,12 @@ pub(crate) fn owner_of(prog: &Prog) -> Owner {
 }
 
 impl crate::state::Core {
+    /// The arena that an fd stands for.
+    fn arena_of(&mut self, fd: Fd) -> Result<&mut skep_maps::Arena, Errno> {
+        let id = self.map_of(fd)?;
+        self.objects.map_mut(id).and_then(|it| it.map.arena_mut()).ok_or(Errno::EINVAL)
+    }
+
     /// Has a program go with a PROG_ARRAY, in it or through it; the first one decides which others can
     /// (`bpf_prog_map_compatible`, `kernel/bpf/core.c`).
     ///

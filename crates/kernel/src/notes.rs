@@ -1,6 +1,6 @@
 //! What a run has to say beside its result: loads that only the exception table lets pass.
 
-use crate::prog::{LineInfo, ProgInfo};
+use crate::prog::{LineInfo, Prog, ProgInfo};
 use crate::state::Core;
 use skep_abi::ProgType;
 use skep_abi::helpers::{RetKind, helper};
@@ -58,13 +58,20 @@ impl Core {
     /// load of such a program counts that is nowhere near anything but kernel objects.
     pub(crate) fn forgive(&mut self, call: &Call<'_>, fault: &Fault) -> Option<u64> {
         let site = Core::site(call);
-        let typed = self.objects.prog(ObjRef(site.prog)).is_some_and(|it| it.info.typed_pointers);
-        if !typed || !is_kernel_business(fault) {
+        let prog = self.objects.prog(ObjRef(site.prog))?;
+        let forgives = prog.info.typed_pointers && is_kernel_business(fault);
+        if !forgives && !self.is_arena(prog, fault.addr) {
             return None;
         }
         let first = || BadLoads { count: 0, site, first: fault.to_string() };
         self.now.bad_loads.get_or_insert_with(first).count += 1;
         Some(0)
+    }
+
+    /// Whether an address is one of a page of the program's arena that may not be there (`BPF_PROBE_MEM32`).
+    fn is_arena(&self, prog: &Prog, addr: u64) -> bool {
+        let arena = prog.arena.and_then(|id| self.objects.map(id)).and_then(|it| it.map.arena());
+        arena.is_some_and(|it| it.holds(addr))
     }
 
     /// What there is to say about the run so far.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use skep_abi::Errno;
 use skep_btf::core::types_are_compat;
 use skep_btf::{Btf, Def, Kind, TypeId};
 use skep_isa::Insn;
@@ -164,9 +165,9 @@ fn kind_name(kind: Kind) -> &'static str {
 pub(crate) struct Symbols {
     /// By index among the object's externs.
     found: Vec<Result<Symbol, Error>>,
-    /// The fds of modules' types, by name; the first is in place 1 of `fd_array`.
+    /// The fds of modules' types, by name.
     fds: BTreeMap<Arc<str>, Fd>,
-    /// `fd_array`, once there is a module.
+    /// `fd_array`, once there is a function of a module.
     pub(crate) fd_array: Vec<i32>,
 }
 
@@ -178,12 +179,11 @@ impl Symbols {
         let mut symbols = Symbols { found, ..Symbols::default() };
         for index in 0..symbols.found.len() {
             let Ok(Symbol::Typed { module: Some(module), .. }) = &symbols.found[index] else { continue };
-            if symbols.fds.contains_key(module) {
-                continue;
-            }
             let module = Arc::clone(module);
-            match kernel.module_fd(&module) {
-                Ok(fd) => symbols.add(module, fd),
+            let is_func = matches!(object.externs[index].kind, ExternKind::KsymFunc { .. });
+            match symbols.open(kernel, &module) {
+                Ok(fd) if is_func => symbols.give_place(fd),
+                Ok(_) => {}
                 Err(errno) => {
                     let text = format!("the types of module {module} cannot be opened ({errno})");
                     symbols.found[index] = Err(Error::bad_input("", text));
@@ -193,13 +193,24 @@ impl Symbols {
         symbols
     }
 
-    fn add(&mut self, module: Arc<str>, fd: Fd) {
+    fn open(&mut self, kernel: &mut Kernel, module: &Arc<str>) -> Result<Fd, Errno> {
+        if let Some(fd) = self.fds.get(module) {
+            return Ok(*fd);
+        }
+        let fd = kernel.module_fd(module)?;
+        self.fds.insert(Arc::clone(module), fd);
+        Ok(fd)
+    }
+
+    /// Puts a module's fd into `fd_array`, if it is not there: only functions are called by their place in it.
+    fn give_place(&mut self, fd: Fd) {
         // Place 0 stands for the kernel itself.
         if self.fd_array.is_empty() {
             self.fd_array.push(0);
         }
-        self.fd_array.push(fd.0);
-        self.fds.insert(module, fd);
+        if !self.fd_array.contains(&fd.0) {
+            self.fd_array.push(fd.0);
+        }
     }
 
     /// Closes the modules' types, as libbpf does when all is loaded.

@@ -23,6 +23,7 @@ mod link;
 mod load;
 mod map_types;
 mod open;
+mod own_types;
 pub mod readers;
 pub mod sec;
 mod struct_ops;

@@ -52,8 +52,10 @@ pub(crate) fn link(object: &Object, relocated: &Relocated, entry: usize) -> Resu
 /// The function that a program's tag names as its exception callback (`exception_callback:NAME`).
 fn exception_callback(object: &Object, entry: usize) -> Option<usize> {
     let (btf, id) = (object.btf.as_ref()?, object.programs.get(entry)?.btf_func?);
-    let mut tags = btf.decl_tags(id).filter(|it| it.0.is_none());
-    let name = tags.find_map(|(_, tag)| tag.strip_prefix("exception_callback:"))?;
+    let tags = btf.decl_tags(id).filter(|it| it.0.is_none());
+    let mut names = tags.filter_map(|(_, tag)| tag.strip_prefix("exception_callback:"));
+    // The verifier refuses several; libbpf leaves that to it (`bpf_prog_assign_exc_cb`).
+    let name = names.next().filter(|_| names.next().is_none())?;
     object.programs.iter().position(|it| it.name == name)
 }
 

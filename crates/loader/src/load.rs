@@ -16,6 +16,7 @@ use crate::ksyms::Symbols;
 use crate::link::{self, Linked};
 use crate::map_types;
 use crate::open::{self, MapPlan, MapSource, OpenObject, ProgramPlan};
+use crate::own_types;
 use crate::sec::{self, SecDef};
 use crate::struct_ops;
 use crate::target;
@@ -91,7 +92,7 @@ impl OpenObject {
     /// rest goes on: ask [`Loaded::complete`] for libbpf's verdict.
     pub fn load(self, kernel: &mut Kernel) -> Loaded {
         let OpenObject { object, programs, maps, kconfig } = self;
-        let btf = object.btf.clone().map(Arc::new);
+        let btf = own_types::for_kernel(&object);
         let maps: Vec<LoadedMap> = maps
             .into_iter()
             .map(|plan| match configured(plan, &object, &kconfig, kernel) {
@@ -104,6 +105,7 @@ impl OpenObject {
             .collect();
         let relocated = relocate_core(&object, kernel.btf(), &programs);
         let mut loaded = Loaded { object, programs: Vec::new(), maps, btf };
+        loaded.fill_arena(kernel);
         loaded.fill_maps_of_maps(kernel);
         let symbols = Symbols::new(&loaded.object, kernel);
         let outside = Outside { relocated: &relocated, symbols: &symbols };
@@ -300,6 +302,26 @@ impl Loaded {
         })
     }
 
+    /// The map that holds a data section: the arena, for variables in it.
+    fn map_of_data(&self, section: usize) -> Option<&LoadedMap> {
+        match self.object.data.get(section)?.kind {
+            DataKind::Arena => self.maps.iter().find(|it| it.spec.kind == MapType::Arena),
+            _ => self.maps.get(self.object.maps.len() + section),
+        }
+    }
+
+    /// Puts the variables of the arena at its start, as libbpf does.
+    fn fill_arena(&mut self, kernel: &mut Kernel) {
+        let Some(section) = self.object.data.iter().find(|it| it.kind == DataKind::Arena) else { return };
+        let Some(map) = self.maps.iter_mut().find(|it| it.spec.kind == MapType::Arena) else { return };
+        let Ok(fd) = map.fd else { return };
+        if let Err(errno) = kernel.arena_write(fd, 0, &section.bytes) {
+            let place = format!("map {}", map.name);
+            let text = format!("the arena has no room for its variables ({errno})");
+            map.fd = Err(no_memory(kernel, &place).unwrap_or_else(|| Error::bad_input(place, text)));
+        }
+    }
+
     /// Fills in what lies outside of the code.
     fn relocate(
         &self,
@@ -312,9 +334,7 @@ impl Loaded {
             let at = || format!("{place}, instruction {slot}");
             let (map, offset) = match *target {
                 Target::Map(index) => (self.maps.get(index), None),
-                Target::Data { section, offset } => {
-                    (self.maps.get(self.object.maps.len() + section), Some(offset))
-                }
+                Target::Data { section, offset } => (self.map_of_data(section), Some(offset)),
                 Target::Extern(index) => match self.config_value(index) {
                     Some((map, offset)) => (Some(map), Some(offset)),
                     None => {

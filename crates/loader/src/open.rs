@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use skep_abi::{AttachType, MapType, ProgType, flags};
+use skep_btf::{Def, Linkage};
 use skep_kernel::{Fd, Target, TargetBtf};
 use skep_maps::MapSpec;
-use skep_object::{DataKind, MapDef, Object, Var};
+use skep_object::{DataKind, DataSection, MapDef, Object, Var};
 
 use crate::error::Error;
 use crate::kconfig::Kconfig;
@@ -109,10 +110,13 @@ impl OpenObject {
         let definitions =
             object.maps.iter().enumerate().map(|(index, def)| MapPlan::of_definition(&object, index, def));
         let sections = object.data.iter().enumerate().map(|(index, data)| {
-            let flags = match data.kind {
-                DataKind::RoData | DataKind::Kconfig => flags::BPF_F_MMAPABLE | flags::BPF_F_RDONLY_PROG,
-                _ => flags::BPF_F_MMAPABLE,
+            let mut flags = match data.kind {
+                DataKind::RoData | DataKind::Kconfig => flags::BPF_F_RDONLY_PROG,
+                _ => 0,
             };
+            if is_seen(&object, data) {
+                flags |= flags::BPF_F_MMAPABLE;
+            }
             // A section is at most MAX_ZEROED or the file's size long: both fit.
             let spec = MapSpec::new(MapType::Array, 4, data.bytes.len() as u32, 1)
                 .with_flags(flags)
@@ -219,6 +223,17 @@ impl OpenObject {
         }
         Ok(())
     }
+}
+
+/// Whether user space has a use for a section's memory: a variable that is not static (`map_is_mmapable`).
+fn is_seen(object: &Object, data: &DataSection) -> bool {
+    let Some((btf, id)) = object.btf.as_ref().zip(data.btf_datasec) else { return false };
+    let Some(Def::DataSec(list)) = btf.type_by_id(id).map(|it| &it.def) else { return false };
+    let mut vars = list.vars.iter().filter_map(|it| match btf.type_by_id(it.type_id).map(|it| &it.def) {
+        Some(Def::Var(var)) => Some(var.linkage),
+        _ => None,
+    });
+    vars.any(|linkage| linkage != Linkage::Static)
 }
 
 /// The data section and the variable with this name.

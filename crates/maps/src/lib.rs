@@ -37,6 +37,7 @@
 //!   after an RCU grace period.
 //! - A BLOOM_FILTER has at most 64 MiB (-ENOMEM when it is made), and so have the values of a QUEUE or STACK (-ENOMEM
 //!   when one more is pushed).
+//! - An ARENA has memory for the 256 MiB from its start on, and a user address from the start: nobody has to map it first.
 //! - CPUMAP has room for 256 CPUs, as the kernel that was asked; others are built for more.
 //! - Address space is taken as a hash map fills, so that -ENOMEM may come from an update, not from creation; a map larger
 //!   than the simulated address space is -ENOMEM at once, with a text that names the limit.
@@ -50,6 +51,7 @@
 //! opaque [`ObjRef`] or the bytes of a special field, and comes back as [`Displaced`]. No operation calls back: a walk
 //! is a [`Cursor`]. Adding a map type is one file and one row of the table in `storage.rs`.
 
+mod arena;
 mod array;
 mod backing;
 mod bloom;
@@ -76,6 +78,7 @@ mod targets;
 mod user_ring;
 mod values;
 
+pub use arena::Arena;
 pub use cursor::{Cursor, Item};
 pub use handle::{Displaced, FieldRef, ObjRef};
 pub use local::Local;

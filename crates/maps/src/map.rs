@@ -4,6 +4,7 @@ use skep_abi::flags::{BPF_F_LOCK, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY}
 use skep_abi::{Errno, MapType};
 use skep_memory::Memory;
 
+use crate::arena::Arena;
 use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::{Displaced, ObjRef};
@@ -416,7 +417,7 @@ impl Map {
         with_storage!(&self.body, it => it.key_of(addr))
     }
 
-    /// The address of byte `off` of the only value of an ARRAY (`BPF_PSEUDO_MAP_VALUE`).
+    /// The address of byte `off` of the only value of an ARRAY (`BPF_PSEUDO_MAP_VALUE`); of an ARENA, the user address.
     ///
     /// # Errors
     /// -EINVAL: another type, or `off` past the value. -ENOTSUPP: an array of several elements. -ENOMEM as for
@@ -465,6 +466,16 @@ impl Map {
     #[inline]
     pub fn ring(&self) -> Option<&RingBuffer> {
         with_storage!(&self.body, it => it.ring())
+    }
+
+    /// The pages, if this is an ARENA.
+    pub fn arena(&self) -> Option<&Arena> {
+        with_storage!(&self.body, it => it.arena())
+    }
+
+    /// The same, to take pages and to give them back.
+    pub fn arena_mut(&mut self) -> Option<&mut Arena> {
+        with_storage!(&mut self.body, it => it.arena_mut())
     }
 
     /// The ring, if this is one that user space writes.

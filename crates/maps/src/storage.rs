@@ -5,6 +5,7 @@
 use skep_abi::{Errno, MapType};
 use skep_memory::Memory;
 
+use crate::arena::Arena;
 use crate::array::{Array, PercpuArray};
 use crate::backing::Backing;
 use crate::bloom::Bloom;
@@ -215,6 +216,16 @@ pub(crate) trait Storage: Sized {
         None
     }
 
+    /// The arena, when the type is one.
+    fn arena(&self) -> Option<&Arena> {
+        None
+    }
+
+    /// The same, to take pages.
+    fn arena_mut(&mut self) -> Option<&mut Arena> {
+        None
+    }
+
     /// Gives everything back: handles to `out`, memory to `memory`.
     fn release(&mut self, memory: &Memory, out: &mut Displaced);
 }
@@ -313,6 +324,7 @@ map_types! {
     BloomFilter => Bloom;
     Ringbuf => RingBuffer;
     UserRingbuf => UserRing;
+    Arena => Arena;
 }
 #[expect(clippy::single_component_path_imports, reason = "makes the macro reachable from other modules")]
 pub(crate) use with_storage;

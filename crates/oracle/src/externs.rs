@@ -73,7 +73,7 @@ impl Asker<'_> {
         let write = |name: &str, bytes: &[u8]| std::fs::write(path(name), bytes).map(|()| path(name));
         command.arg(write("object.bpf.o", object)?);
         command.arg(write("vmlinux.btf", &target.vmlinux.to_bytes())?);
-        command.arg(write("kallsyms", externs::KALLSYMS.as_bytes())?);
+        command.arg(write("kallsyms", target.kallsyms.as_bytes())?);
         command.arg(write("config", config.as_bytes())?);
         command.args([externs::RELEASE, "1"]);
         for (name, btf) in &target.modules {

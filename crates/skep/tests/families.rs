@@ -155,6 +155,16 @@ fn a_timer_beats_until_it_is_told_to_stop() -> Result<()> {
 }
 
 #[test]
+fn an_arena_is_shared_with_user_space() -> Result<()> {
+    let mut sk = open("arena_words")?.load()?;
+    assert_eq!(sk.program("add")?.fire(args! { many: 400 })?.retval(), 403);
+    assert_eq!(sk.program("sum")?.fire(args! {})?.retval(), 400 * 399 / 2);
+    assert_eq!(sk.program("add")?.fire(args! { many: 3 })?.retval(), 406);
+    assert_eq!(sk.program("sum")?.fire(args! {})?.retval(), 400 * 399 / 2 + 3);
+    Ok(())
+}
+
+#[test]
 fn ancestors_are_walked_and_children_kept() -> Result<()> {
     let mut sk = open("ancestors")?.load()?;
     let bash = sk.current()?.addr();

@@ -41,6 +41,8 @@ pub struct Target {
     pub vmlinux: Arc<Btf>,
     /// The modules', on top of them.
     pub modules: Vec<(&'static str, Arc<Btf>)>,
+    /// What `/proc/kallsyms` has: those symbols that have an address.
+    pub kallsyms: &'static str,
 }
 
 /// One load of `ksyms.bpf.o`.
@@ -102,8 +104,8 @@ pub const OTHERS: &[&str] = &[
     "in_both",
 ];
 
-/// What `/proc/kallsyms` has: those symbols that have an address.
-pub const KALLSYMS: &str = "ffffffff81000010 T place\nffffffff81000020 t place_of_module\t[first]\n";
+/// The symbols of a kernel that has some.
+const KALLSYMS: &str = "ffffffff81000010 T place\nffffffff81000020 t place_of_module\t[first]\n";
 
 /// The release of the kernels (`uname -r`).
 pub const RELEASE: &str = "6.12.34-skep";
@@ -134,7 +136,7 @@ pub fn target(name: &str) -> Target {
 fn make(other: &str) -> Result<Target, Error> {
     let mut b = Builder::new(BtfBuilder::new());
     if other == "bare" {
-        return Ok(Target { vmlinux: Arc::new(b.btf.build()?), modules: Vec::new() });
+        return Ok(Target { vmlinux: Arc::new(b.btf.build()?), modules: Vec::new(), kallsyms: "" });
     }
     let Types { int, long, shape, to_shape, .. } = b.types;
     let is = |name: &str| other == name;
@@ -172,7 +174,7 @@ fn make(other: &str) -> Result<Target, Error> {
     let mut second = Builder { btf: BtfBuilder::on(Arc::clone(&vmlinux)), types };
     second.func("other_module_plain", int, &[int]);
     let modules = vec![("first", Arc::new(first.btf.build()?)), ("second", Arc::new(second.btf.build()?))];
-    Ok(Target { vmlinux, modules })
+    Ok(Target { vmlinux, modules, kallsyms: KALLSYMS })
 }
 
 /// Types that all symbols are made of.

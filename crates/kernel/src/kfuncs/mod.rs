@@ -3,6 +3,7 @@
 //!
 //! To add one: write a function of type [`Func`] into its family's file, and a row into the table below.
 
+mod arena;
 mod cpumask;
 mod dynptr;
 mod iter_num;
@@ -103,6 +104,10 @@ kfuncs! {
     bpf_task_work_schedule_signal_impl => task_work;
     bpf_task_work_schedule_resume_impl => task_work;
     bpf_throw => throw::throw;
+
+    bpf_arena_alloc_pages => arena::alloc_pages;
+    bpf_arena_free_pages => arena::free_pages;
+    bpf_arena_reserve_pages => arena::reserve_pages;
 
     bpf_obj_new_impl => objects::new;
     bpf_obj_drop_impl => objects::drop;

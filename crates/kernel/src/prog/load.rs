@@ -74,6 +74,7 @@ impl Kernel {
             }),
             program: Arc::new(program.with_tag(tag)),
             maps: resolved.maps.iter().map(|it| it.0).collect(),
+            arena: resolved.arena,
             text_base,
             extended: false,
             memberships: 0,

@@ -157,6 +157,8 @@ pub(crate) struct Prog {
     pub(crate) program: Arc<Program>,
     /// The maps it uses, each with a reference.
     pub(crate) maps: Vec<ObjRef>,
+    /// The arena among them, if it uses one.
+    pub(crate) arena: Option<ObjRef>,
     /// Its range of function pointers.
     pub(crate) text_base: u64,
     /// An EXT program replaces one of its functions: it must not be the target of a tail call.

@@ -26,6 +26,8 @@ pub(super) struct Resolved {
     pub(super) insns: Vec<Insn>,
     /// Each once, in the order of first use, with the slot of that.
     pub(super) maps: Vec<(ObjRef, usize)>,
+    /// The ARENA among them.
+    pub(super) arena: Option<ObjRef>,
     /// The slots that name maps, ascending, and places in `maps`.
     pub(super) uses: Vec<(usize, usize)>,
 }
@@ -38,7 +40,8 @@ pub(super) fn resolve(
     objects: &Objects,
     cx: &Cx<'_>,
 ) -> Result<Resolved, LoadError> {
-    let mut resolver = Resolver { load, named, files, objects, cx, maps: Vec::new(), uses: Vec::new() };
+    let mut resolver =
+        Resolver { load, named, files, objects, cx, maps: Vec::new(), arena: None, uses: Vec::new() };
     let mut insns = load.insns.clone();
     let mut slot = 0;
     while slot < insns.len() {
@@ -58,7 +61,7 @@ pub(super) fn resolve(
         }
         slot += 2;
     }
-    Ok(Resolved { insns, maps: resolver.maps, uses: resolver.uses })
+    Ok(Resolved { insns, maps: resolver.maps, arena: resolver.arena, uses: resolver.uses })
 }
 
 struct Resolver<'a> {
@@ -69,6 +72,7 @@ struct Resolver<'a> {
     objects: &'a Objects,
     cx: &'a Cx<'a>,
     maps: Vec<(ObjRef, usize)>,
+    arena: Option<ObjRef>,
     uses: Vec<(usize, usize)>,
 }
 
@@ -157,6 +161,12 @@ impl Resolver<'_> {
             return refused(Errno::EINVAL, text.to_owned());
         }
         self.uses.push((slot, self.maps.len()));
+        if self.objects.map(id).is_some_and(|it| it.map.arena().is_some()) {
+            if self.arena.is_some() {
+                return refused(Errno::EBUSY, "Only one arena per program".to_owned());
+            }
+            self.arena = Some(id);
+        }
         self.maps.push((id, slot));
         Ok(id)
     }
@@ -200,7 +210,7 @@ impl Resolver<'_> {
             return refused(Errno::EBADF, "the map is gone".to_owned());
         };
         let spec = object.map.spec();
-        if spec.kind != MapType::Array {
+        if !matches!(spec.kind, MapType::Array | MapType::Arena) {
             return refused(Errno::EINVAL, "no direct value access support for this map type".to_owned());
         }
         object.map.value_addr(self.cx, off).or_else(|errno| {

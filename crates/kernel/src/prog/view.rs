@@ -27,6 +27,8 @@ impl Front<'_> {
         let load = self.load;
         let maps: Vec<_> = self.resolved.maps.iter().filter_map(|it| map(core, memory, it)).collect();
         let modules = modules(core, load);
+        // Both are about the program's types (`check_btf_func`, `check_btf_line`): without these a kernel is told neither.
+        let typed = load.btf.is_some();
         look(&ProgView {
             name: &load.name,
             prog_type: load.prog_type,
@@ -36,8 +38,8 @@ impl Front<'_> {
             insns: &load.insns,
             maps: &maps,
             map_uses: &self.resolved.uses,
-            lines: &load.lines,
-            funcs: &load.funcs,
+            lines: if typed { &load.lines } else { &[] },
+            funcs: if typed { &load.funcs } else { &[] },
             btf: load.btf.as_ref(),
             kernel: core.btf.as_ref(),
             modules: &modules,

@@ -360,6 +360,36 @@ fn a_verifier_sees_maps_and_modules() {
     kernel.close(module).unwrap();
 }
 
+/// Says how many functions and lines of C it is told of.
+struct Counter;
+
+impl Verify for Counter {
+    fn verify(&self, prog: &ProgView<'_>) -> Verdict {
+        Verdict::Accepted { log: format!("{} {}", prog.funcs.len(), prog.lines.len()) }
+    }
+}
+
+#[test]
+fn functions_and_lines_are_of_types() {
+    let mut kernel = kernel();
+    kernel.set_verifier(Box::new(Counter));
+    let line = LineInfo { slot: 0, file: "a.c".into(), line: 1, column: 0, text: "".into() };
+    let mut said = |btf| {
+        let funcs = vec![skep_kernel::FuncInfo { slot: 0, name: "f".into(), type_id: 1 }];
+        let load = ProgLoad { btf, funcs, lines: vec![line.clone()], ..raw_tp(asm("r0 = 0\nexit")) };
+        let fd = kernel.prog_load(load).unwrap();
+        let info = kernel.prog_info(fd).unwrap();
+        // Reports have them all the same.
+        assert_eq!((info.funcs.len(), info.lines.len()), (1, 1));
+        match &info.verdict {
+            Verdict::Accepted { log, .. } => log.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(said(None), "0 0");
+    assert_eq!(said(Some(Arc::new(BtfBuilder::new().build().unwrap()))), "1 1");
+}
+
 struct NoLoops;
 
 impl Verify for NoLoops {

@@ -24,6 +24,7 @@ mod perf_model;
 mod perf_output;
 mod probe_read;
 mod probed;
+mod replay_arena;
 mod replay_btf_show;
 mod replay_kfuncs;
 mod replay_net;
