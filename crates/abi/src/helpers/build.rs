@@ -77,7 +77,6 @@ pub(super) const MEM_OUT: ArgType = out(MEM);
 pub(super) const OWNED: ArgType = arg(ArgKind::OwnedKptr);
 pub(super) const PERCPU: ArgType = arg(ArgKind::PercpuBtfId);
 pub(super) const RINGBUF_MEM: ArgType = arg(ArgKind::RingbufMem);
-pub(super) const SCALAR: ArgType = arg(ArgKind::Scalar);
 pub(super) const SIZE: ArgType = arg(ArgKind::ConstSize);
 pub(super) const SIZE0: ArgType = arg(ArgKind::ConstSizeOrZero);
 pub(super) const SOCKET: ArgType = arg(ArgKind::Socket);

@@ -241,7 +241,7 @@ helpers! {
     180 find_vma (5, 17)
         [task: btf("task_struct"), addr: ANY, callback_fn: FUNC, callback_ctx: or_null(STACK), flags: ANY]
         -> INT;
-    181 r#loop (5, 17) [nr_loops: SCALAR, callback_fn: FUNC, callback_ctx: or_null(STACK), flags: ANY] -> INT;
+    181 r#loop (5, 17) [nr_loops: ANY, callback_fn: FUNC, callback_ctx: or_null(STACK), flags: ANY] -> INT;
     182 strncmp (5, 17) [s1: MEM_IN, s1_sz: SIZE, s2: STR] -> INT;
     183 get_func_arg (5, 17) [ctx: CTX, n: ANY, value: fixed_out(8)] -> INT;
     184 get_func_ret (5, 17) [ctx: CTX, value: fixed_out(8)] -> INT;

@@ -1,5 +1,6 @@
 //! The maps that a program uses, and whether it may use them.
 
+use skep_abi::flags::BPF_F_RDONLY_PROG;
 use skep_abi::{MapType, ProgType};
 
 use crate::input::MapInfo;
@@ -32,7 +33,10 @@ impl Verifier<'_> {
             );
         }
         let nr = MapNr(self.maps.len() as u16);
-        self.maps.push(map);
+        // A lookup gives a pointer into the device: the kernel forbids programs to write (`dev_map_alloc`).
+        let no_writes = matches!(map.kind, MapType::Devmap | MapType::DevmapHash);
+        let flags = map.flags | if no_writes { BPF_F_RDONLY_PROG } else { 0 };
+        self.maps.push(MapInfo { flags, ..map });
         self.check_map_fields(nr)?;
         self.check_map_kind(nr)?;
         self.check_map_alone(nr)?;
