@@ -162,6 +162,9 @@ impl Case {
         log: &str,
     ) -> String {
         let mut text = format!("== {}\nprog {prog_type} {} {}\n", self.name, self.attach, self.flags);
+        if !has_perfmon() {
+            text.push_str("caps bpf net_admin\n");
+        }
         for it in &self.maps {
             let kind = it.kind.to_u32();
             let _ = writeln!(
@@ -182,6 +185,14 @@ impl Case {
         }
         text
     }
+}
+
+/// Whether the recorder has `CAP_PERFMON` or `CAP_SYS_ADMIN`; `setpriv --bounding-set` and so on start it without.
+fn has_perfmon() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(u64::MAX);
+    bits & (1 << 38 | 1 << 21) != 0
 }
 
 fn create(map: &MapText) -> io::Result<Map> {

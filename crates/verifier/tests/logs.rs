@@ -18,6 +18,7 @@ struct Case {
     prog_type: u32,
     attach: u32,
     flags: u32,
+    without_perfmon: bool,
     maps: Vec<MapInfo>,
     insns: Vec<Insn>,
     btf: Option<Arc<Btf>>,
@@ -108,6 +109,7 @@ fn cases(text: &str) -> Vec<Case> {
                 let mut next = || numbers.next().expect("three numbers");
                 (case.prog_type, case.attach, case.flags) = (next(), next(), next());
             }
+            "caps" => case.without_perfmon = true,
             "map" => case.maps.push(map(rest, case.maps.len())),
             "insns" => case.insns = Insn::from_slice(&bytes(rest)).expect("whole slots"),
             "btf" => case.btf = Some(Arc::new(Btf::parse(&bytes(rest)).expect("BTF"))),
@@ -166,7 +168,10 @@ impl Case {
             lines: &lines,
             attach: None,
         };
-        let caps = Caps { sys_admin: true, ..Caps::DEFAULT };
+        let caps = match self.without_perfmon {
+            true => Caps { perfmon: false, ..Caps::DEFAULT },
+            false => Caps { sys_admin: true, ..Caps::DEFAULT },
+        };
         let options = Options { log_level, caps, ..Options::default() };
         verify(&program, &Kernel { maps: &self.maps, btf }, options)
     }
@@ -204,6 +209,12 @@ fn logs() {
 #[test]
 fn memory() {
     replay("memory");
+}
+
+/// The same programs, loaded without `CAP_PERFMON`: paths that only a wrong prediction takes are looked at, too.
+#[test]
+fn without_perfmon() {
+    replay("logs-without-perfmon");
 }
 
 fn replay(name: &str) {

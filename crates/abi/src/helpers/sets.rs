@@ -253,7 +253,8 @@ pub(super) fn sets(prog: ProgType) -> Option<&'static [&'static [&'static Set]]>
         StructOps => &[ANY],
         Lsm => &[&[&LSM], TYPED, ANY],
         SkLookup => &[&[&SK_LOOKUP], SOCK, ANY],
-        Syscall => &[&[&SYSCALL], TYPED, ANY],
+        // What tracing programs have by themselves up to 6.12 is for those with CAP_PERFMON since.
+        Syscall => &[&[&SYSCALL, &NEWER_BPF, &NEWER_PERFMON], TYPED, ANY],
         Netfilter => &[ANY],
         Ext => return None,
     })

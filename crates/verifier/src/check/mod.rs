@@ -54,7 +54,8 @@ impl Verifier<'_> {
             if self.claims.is_some() {
                 self.keep_claims();
             }
-            self.aux[self.insn_idx].seen = true;
+            // What only a wrong prediction comes to is not reached (`sanitize_mark_insn_seen`).
+            self.aux[self.insn_idx].seen |= !self.cur.speculative;
             *prev = self.insn_idx as i64;
             let at = self.insn_idx;
             if self.cur.speculative && self.aux[at].nospec {
@@ -177,7 +178,7 @@ impl Verifier<'_> {
                 mode::ABS | mode::IND => return self.check_ld_abs(insn).map(Step::Next),
                 mode::IMM => {
                     self.check_ld_imm(insn)?;
-                    self.aux[next].seen = true;
+                    self.aux[next].seen |= !self.cur.speculative;
                     return Ok(Step::Next(next + 1));
                 }
                 _ => return refuse!(self, EINVAL, "invalid BPF_LD mode\n"),
