@@ -128,6 +128,35 @@ impl Subject {
     }
 }
 
+/// Sockets as programs see them: name, bytes to try, how R6 comes to point to one.
+const SOCKETS: [(&str, i32, &str); 3] = [
+    ("sock_common", 80, "r6 = *(u64 *)(r1 + 168)\nif r6 == 0 goto out"),
+    ("sock", 80, "r1 = *(u64 *)(r1 + 168)\nif r1 == 0 goto out\ncall 95\nif r0 == 0 goto out\nr6 = r0"),
+    ("tcp_sock", 112, "r1 = *(u64 *)(r1 + 168)\nif r1 == 0 goto out\ncall 96\nif r0 == 0 goto out\nr6 = r0"),
+];
+
+/// Which bytes of sockets may be loaded, in the same form: `# socket NAME`, then `r4 0..8`.
+pub fn record_sockets() -> Result<String, asm::AsmError> {
+    let mut text = String::new();
+    for (name, end, prologue) in SOCKETS {
+        let _ = writeln!(text, "# socket {name}");
+        for size in SIZES {
+            let mut offsets = Vec::new();
+            for off in -8..end + 16 {
+                let load = format!("r1 = *(u{} *)(r6 + {off})", size * 8).replace("+ -", "- ");
+                let insns = asm::assemble(&format!("{prologue}\n{load}\nout:\nr0 = 0\nexit"))?;
+                if ask(ProgType::SchedCls, None, &insns, 1).is_ok() {
+                    offsets.push(off);
+                }
+            }
+            if !offsets.is_empty() {
+                let _ = writeln!(text, "r{size}{}", runs(&offsets, size));
+            }
+        }
+    }
+    Ok(text)
+}
+
 /// `0: (61) r0 = *(u32 *)(r1 +76)   ; R0=pkt(r=0) R1=ctx()`: `pkt`.
 fn loaded(log: &str) -> Option<&str> {
     let (_, state) = log.lines().find(|line| line.starts_with("0: ("))?.split_once("; R0=")?;

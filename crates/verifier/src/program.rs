@@ -15,7 +15,7 @@ use crate::prune::Pruning;
 use crate::state::State;
 use crate::state::frame::Frame;
 use crate::state::reg::Reg;
-use crate::stop::{Check, verbose};
+use crate::stop::{Check, refuse, verbose};
 use crate::verifier::{Stats, Verifier};
 use skep_isa::facts::Facts;
 
@@ -172,7 +172,16 @@ impl<'a> Verifier<'a> {
         self.check_global_functions()?;
         self.check_max_stack_depth()?;
         self.grow_stacks();
+        self.check_conversion()?;
         self.check_lost_functions()
+    }
+
+    /// Loads are rewritten to go to the kernel's own structs (`convert_ctx_accesses`).
+    fn check_conversion(&mut self) -> Check {
+        if self.reach.unconvertible {
+            return refuse!(self, EFAULT, "verifier bug: error during ctx access conversion (0)\n");
+        }
+        Ok(())
     }
 
     /// Global functions that are called are verified by themselves (`do_check_subprogs`).

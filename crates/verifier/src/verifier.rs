@@ -71,6 +71,8 @@ pub struct Reach {
     pub rdonly_buf: u32,
     /// Into another buffer (`max_rdwr_access`).
     pub rdwr_buf: u32,
+    /// A load that passes, but that the kernel finds no code for.
+    pub unconvertible: bool,
 }
 
 /// The verifier while it looks at one program.

@@ -13,5 +13,8 @@ fn main() -> io::Result<()> {
             Err(error) => eprintln!("{subject:?}: {error}"),
         }
     }
-    Ok(())
+    match contexts::record_sockets() {
+        Ok(text) => out.write_all(text.as_bytes()),
+        Err(error) => Err(io::Error::other(error.to_string())),
+    }
 }

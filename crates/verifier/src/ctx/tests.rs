@@ -23,7 +23,8 @@ struct Section<'a> {
 
 fn sections() -> Vec<Section<'static>> {
     let mut sections: Vec<Section<'static>> = Vec::new();
-    for line in RECORDING.lines().filter(|line| !line.starts_with("# linux")) {
+    let contexts = RECORDING.split("# socket ").next().unwrap_or_default();
+    for line in contexts.lines().filter(|line| !line.starts_with("# linux")) {
         let mut words = line.split(' ');
         if let Some(head) = line.strip_prefix("# ") {
             let (prog, attach) = head.split_once(' ').expect("two names");
@@ -33,14 +34,19 @@ fn sections() -> Vec<Section<'static>> {
         }
         let section = sections.last_mut().expect("a section");
         let (kind, what) = (words.next().expect("a kind"), words.next().expect("what it gives"));
-        for run in words {
-            let (first, last) = run.split_once("..").unwrap_or((run, run));
-            let (first, last): (i32, i32) = (first.parse().expect("offset"), last.parse().expect("offset"));
-            let step = kind[1..].parse().expect("a size");
-            section.given.extend((first..=last).step_by(step).map(|off| ((off, kind), what)));
-        }
+        section.given.extend(offsets(kind, words).map(|off| ((off, kind), what)));
     }
     sections
+}
+
+/// `0..8 12` of `r4`: 0, 4, 8, 12.
+fn offsets<'a>(kind: &str, runs: impl Iterator<Item = &'a str>) -> impl Iterator<Item = i32> {
+    let step: usize = kind[1..].parse().expect("a size");
+    runs.flat_map(move |run| {
+        let (first, last) = run.split_once("..").unwrap_or((run, run));
+        let (first, last): (i32, i32) = (first.parse().expect("offset"), last.parse().expect("offset"));
+        (first..=last).step_by(step)
+    })
 }
 
 fn request(off: i32, kind: &str) -> CtxRequest {
@@ -112,6 +118,28 @@ fn packets_of_a_cgroup_need_a_capability() {
     }
     assert!(ask(152, 8, Access::Read, false), "the time may be read");
     assert!(ask(8, 4, Access::Write, false), "the mark may be written");
+}
+
+#[test]
+fn every_offset_of_sockets_as_recorded() {
+    for part in RECORDING.split("# socket ").skip(1) {
+        let mut lines = part.lines();
+        let (layout, hidden): (_, &[ctx::Field]) = match lines.next().expect("a name") {
+            "sock_common" => (&ctx::bpf_sock::LAYOUT, ctx::SOCK_COMMON_HIDDEN),
+            "sock" => (&ctx::bpf_sock::LAYOUT, &[]),
+            _ => (&ctx::bpf_tcp_sock::LAYOUT, &[]),
+        };
+        let rows: Vec<(&str, Vec<i32>)> = lines
+            .map(|line| line.split_once(' ').expect("a kind"))
+            .map(|(kind, runs)| (kind, offsets(kind, runs.split(' ')).collect()))
+            .collect();
+        for (kind, size) in [("r1", 1), ("r2", 2), ("r4", 4), ("r8", 8)] {
+            let theirs = rows.iter().find(|row| row.0 == kind).map_or(&[][..], |row| &row.1);
+            let ours: Vec<i32> =
+                (-8..128).filter(|off| readable(layout, hidden, *off, size).is_some()).collect();
+            assert_eq!(ours, theirs, "{kind} of {}", layout.name);
+        }
+    }
 }
 
 #[test]

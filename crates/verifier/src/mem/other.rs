@@ -48,6 +48,10 @@ impl Verifier<'_> {
             self.aux[it.insn_idx].ctx_field_size = field_size;
             return Ok(());
         }
+        if it.reg.ty.base == Base::PtrToTcpSock && is_upper_half(it.off, it.size) {
+            self.reach.unconvertible = true;
+            return Ok(());
+        }
         let (regno, off, size, name) = (it.regno, it.off, it.size, type_name(it.reg.ty));
         refuse!(self, EACCES, "R{regno} invalid {name} access off={off} size={size}\n")
     }
@@ -93,6 +97,13 @@ impl Verifier<'_> {
         }
         Ok(())
     }
+}
+
+/// The upper half of one of the two wide fields of `struct bpf_tcp_sock`. The kernel refuses it only when it
+/// rewrites the load.
+fn is_upper_half(off: i32, size: u32) -> bool {
+    let upper = |field: Field| usize::try_from(off).is_ok_and(|off| off == field.offset + 4);
+    size == 4 && (upper(ctx::bpf_tcp_sock::bytes_received) || upper(ctx::bpf_tcp_sock::bytes_acked))
 }
 
 const NONE: &[Field] = &[];
