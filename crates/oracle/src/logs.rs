@@ -29,9 +29,12 @@ use skep_abi::{MapType, ProgType};
 use skep_isa::Insn;
 use skep_isa::asm::assemble;
 
-pub use compose::compose;
+pub use compose::{compose, compose_with};
 
 use crate::sys::{Map, MapCreate, ProgLoad, btf_load};
+
+/// All paths, and statistics.
+pub const DEFAULT_LEVEL: u32 = 6;
 
 /// A map of a program.
 #[derive(Clone, Debug)]
@@ -121,7 +124,7 @@ impl Case {
     ///
     /// # Errors
     /// A text that is no program, or a map that the kernel does not make.
-    pub fn record(&self) -> Result<String, String> {
+    pub fn record(&self, log_level: u32) -> Result<String, String> {
         let fail = |error: &dyn std::fmt::Display| format!("{}: {error}", self.name);
         let insns = assemble(&self.text).map_err(|error| fail(&error))?;
         let maps: Vec<Map> =
@@ -137,7 +140,7 @@ impl Case {
             prog_type,
             insns: &insns,
             license: "GPL",
-            log_level: 6,
+            log_level,
             flags: self.flags,
             expected_attach_type: self.attach,
             btf_fd: btf_fd.as_ref().map_or(0, std::os::fd::AsRawFd::as_raw_fd),
@@ -150,7 +153,9 @@ impl Case {
             Ok(prog) => (0, prog.log),
             Err(rejected) => (rejected.errno, rejected.log),
         };
-        Ok(self.recording(prog_type, &insns, info.as_ref(), errno, &log))
+        let text = self.recording(prog_type, &insns, info.as_ref(), errno, &log);
+        let level = format!("\nlevel {log_level}\ninsns ");
+        Ok(if log_level == DEFAULT_LEVEL { text } else { text.replacen("\ninsns ", &level, 1) })
     }
 
     fn recording(

@@ -19,6 +19,7 @@ struct Case {
     attach: u32,
     flags: u32,
     without_perfmon: bool,
+    level: u32,
     maps: Vec<MapInfo>,
     insns: Vec<Insn>,
     btf: Option<Arc<Btf>>,
@@ -67,7 +68,7 @@ impl Env for Kernel<'_> {
     }
 }
 
-/// `LOGS`: another recording; `ONLY`: the one program whose log is printed.
+/// `LOGS`: another recording; `ONLY`: the one program whose log is printed; `KERNEL_BTF`: the BTF that it was made with.
 #[expect(clippy::disallowed_methods, reason = "these ask for it, by hand")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -94,7 +95,7 @@ fn cases(text: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("== ") {
-            cases.push(Case { name: name.to_owned(), ..Case::default() });
+            cases.push(Case { name: name.to_owned(), level: 6, ..Case::default() });
             continue;
         }
         let Some(case) = cases.last_mut() else { continue };
@@ -109,6 +110,7 @@ fn cases(text: &str) -> Vec<Case> {
                 let mut next = || numbers.next().expect("three numbers");
                 (case.prog_type, case.attach, case.flags) = (next(), next(), next());
             }
+            "level" => case.level = rest.parse().expect("a number"),
             "caps" => case.without_perfmon = true,
             "map" => case.maps.push(map(rest, case.maps.len())),
             "insns" => case.insns = Insn::from_slice(&bytes(rest)).expect("whole slots"),
@@ -196,7 +198,8 @@ fn difference(case: &Case, errno: i32, log: &[String]) -> Option<String> {
 }
 
 fn kernel_btf() -> Arc<Btf> {
-    let btf = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../kernel/vmlinux/vmlinux.btf"));
+    let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/../kernel/vmlinux/vmlinux.btf");
+    let btf = std::fs::read(variable("KERNEL_BTF").unwrap_or_else(|| bundled.into()));
     Arc::new(Btf::parse(&btf.expect("the kernel's BTF")).expect("BTF"))
 }
 
@@ -224,7 +227,7 @@ fn replay(name: &str) {
     let btf = kernel_btf();
     let mut different = Vec::new();
     for case in cases.iter().filter(|it| only.as_ref().is_none_or(|only| it.name == *only)) {
-        let outcome = case.replay(&btf, 6);
+        let outcome = case.replay(&btf, case.level);
         let errno = outcome.errno.map_or(0, Errno::code);
         let log: Vec<String> = outcome.log.lines().map(str::to_owned).collect();
         if only.is_some() {

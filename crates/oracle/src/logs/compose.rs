@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use skep_btf::{Btf, Kind};
+
 use super::{Case, FuncText, MapText};
 use crate::numbers::Numbers;
 use skep_abi::{MapType, ProgType};
@@ -19,7 +21,20 @@ struct Composer {
     prog_type: ProgType,
     depth: u32,
     in_loop: bool,
+    in_section: bool,
+    kfuncs: Option<[u32; KFUNCS.len()]>,
 }
+
+/// Kernel functions that pieces call.
+const KFUNCS: [&str; 7] = [
+    "bpf_iter_num_new",
+    "bpf_iter_num_next",
+    "bpf_iter_num_destroy",
+    "bpf_rcu_read_lock",
+    "bpf_rcu_read_unlock",
+    "bpf_preempt_disable",
+    "bpf_preempt_enable",
+];
 
 /// Program types, and a field of the context that they may read.
 const TYPES: [(ProgType, &str); 9] = [
@@ -39,6 +54,11 @@ const JUMPS: [&str; 11] = ["==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", 
 
 /// The program of a seed.
 pub fn compose(seed: u64) -> Case {
+    compose_with(seed, None)
+}
+
+/// The program of a seed, with pieces that call functions of the running kernel, by its BTF.
+pub fn compose_with(seed: u64, kernel: Option<&Btf>) -> Case {
     let mut numbers = Numbers(seed);
     let (prog_type, load) = TYPES[numbers.draw() as usize % TYPES.len()];
     let mut it = Composer {
@@ -51,6 +71,8 @@ pub fn compose(seed: u64) -> Case {
         prog_type,
         depth: 0,
         in_loop: false,
+        in_section: false,
+        kfuncs: kernel.map(|btf| KFUNCS.map(|name| btf.find(Kind::Func, name).map_or(0, |id| id.0))),
     };
     it.line("r6 = r1");
     it.line("call 7");
@@ -70,7 +92,12 @@ pub fn compose(seed: u64) -> Case {
     };
     let with_btf = it.callbacks || it.pick(2) == 0;
     let lines = with_btf && it.pick(2) == 0;
-    let func = |(i, name): (usize, String)| FuncText { name, global: i == 0, params: Vec::new() };
+    // Those whose names begin with g take two numbers.
+    let func = |(i, name): (usize, String)| {
+        let takes_numbers = name.starts_with('g');
+        let params = if takes_numbers { vec!["int".to_owned(); 2] } else { Vec::new() };
+        FuncText { global: i == 0 || takes_numbers, params, name }
+    };
     let names = std::iter::once("main".to_owned()).chain(std::mem::take(&mut it.names));
     let funcs = if with_btf { names.enumerate().map(func).collect() } else { Vec::new() };
     Case {
@@ -128,6 +155,11 @@ impl Composer {
 
     fn piece(&mut self) {
         let nested = self.depth < 3;
+        if let Some(kfuncs) = self.kfuncs
+            && self.pick(5) == 0
+        {
+            return self.of_kernel(kfuncs);
+        }
         match self.pick(24) {
             0..=3 => self.arithmetic(),
             4..=7 if nested => self.branch(),
@@ -144,6 +176,102 @@ impl Composer {
             22 => self.packet(),
             _ => self.branch_out(),
         }
+    }
+
+    /// Pieces that need the kernel's functions, and others that came with them.
+    fn of_kernel(&mut self, kfuncs: [u32; KFUNCS.len()]) {
+        let nested = self.depth < 2;
+        match self.pick(5) {
+            0 | 1 if nested => self.iterator(kfuncs),
+            2 if nested && !self.in_section => {
+                let (begin, end) = if self.pick(2) == 0 { (3, 4) } else { (5, 6) };
+                self.in_section = true;
+                self.depth += 1;
+                self.line(&format!("call kfunc#{}", kfuncs[begin]));
+                self.arithmetic();
+                self.map_value();
+                self.line(&format!("call kfunc#{}", kfuncs[end]));
+                self.depth -= 1;
+                self.in_section = false;
+            }
+            3 => self.dynptr(),
+            _ => self.global_function(),
+        }
+    }
+
+    fn iterator(&mut self, kfuncs: [u32; KFUNCS.len()]) {
+        let (label, end, number) = (self.label(), self.label(), self.number());
+        let at = -64 - 8 * i64::from(self.depth);
+        self.line("r1 = r10");
+        self.line(&format!("r1 += {at}"));
+        self.line("r2 = 0");
+        match self.pick(2) {
+            0 => self.line("r3 = 10"),
+            _ => self.line(&format!("r3 = {number}")),
+        }
+        self.line(&format!("call kfunc#{}", kfuncs[0]));
+        self.line(&format!("l{label}:"));
+        self.line("r1 = r10");
+        self.line(&format!("r1 += {at}"));
+        self.line(&format!("call kfunc#{}", kfuncs[1]));
+        self.line(&format!("if r0 == 0 goto l{end}"));
+        if self.pick(2) == 0 {
+            self.line(&format!("{number} = *(u32 *)(r0 + 0)"));
+        }
+        let in_loop = std::mem::replace(&mut self.in_loop, true);
+        self.depth += 1;
+        self.pieces(1);
+        self.depth -= 1;
+        self.in_loop = in_loop;
+        self.line(&format!("goto l{label}"));
+        self.line(&format!("l{end}:"));
+        self.line("r1 = r10");
+        self.line(&format!("r1 += {at}"));
+        self.line(&format!("call kfunc#{}", kfuncs[2]));
+    }
+
+    fn dynptr(&mut self) {
+        let label = self.label();
+        self.line("r1 = map[idx:2] ll");
+        let number = self.number();
+        match self.pick(2) {
+            0 => self.line("r2 = 32"),
+            _ => self.line(&format!("r2 = {number}")),
+        }
+        self.line("r3 = 0");
+        self.line("r4 = r10");
+        self.line("r4 += -104");
+        self.line("call 198");
+        self.line("r1 = r10");
+        self.line("r1 += -104");
+        self.line("r2 = 8");
+        self.line("r3 = 8");
+        self.line("call 203");
+        self.line(&format!("if r0 == 0 goto l{label}"));
+        self.line(&format!("*(u64 *)(r0 + 0) = {number}"));
+        self.line(&format!("l{label}:"));
+        self.line("r1 = r10");
+        self.line("r1 += -104");
+        self.line("r2 = 0");
+        let submit = self.of(&["call 199", "call 200"]);
+        self.line(submit);
+    }
+
+    fn global_function(&mut self) {
+        let label = self.label();
+        let number = self.number();
+        self.callbacks = true;
+        self.line(&format!("r1 = {number}"));
+        self.line("r2 = 7");
+        self.line(&format!("call f{label}"));
+        self.line(&format!("{number} = r0"));
+        self.names.push(format!("g{label}"));
+        let body = match self.pick(3) {
+            0 => "r0 = r1\nif r2 > 3 goto +1\nr0 += r2\n",
+            1 => "*(u64 *)(r10 - 8) = r1\nr0 = *(u32 *)(r10 - 8)\n",
+            _ => "r0 = 0\nif r1 > 9 goto +2\nr0 += 1\nif r0 < 5 goto -2\n",
+        };
+        let _ = write!(self.functions, "f{label}:\n{body}exit\n");
     }
 
     fn arithmetic(&mut self) {
