@@ -87,7 +87,7 @@ fn ask(prog: ProgType, attach: Option<AttachType>, insns: &[Insn], log_level: u3
         insns,
         license: "GPL",
         log_level,
-        flags: if prog == ProgType::Syscall { skep_abi::flags::BPF_F_SLEEPABLE as u32 } else { 0 },
+        flags: if prog == ProgType::Syscall { skep_abi::flags::BPF_F_SLEEPABLE } else { 0 },
         expected_attach_type: attach.map_or(0, AttachType::to_u32),
         ..ProgLoad::default()
     };
