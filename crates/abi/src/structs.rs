@@ -30,32 +30,37 @@ layouts! {
 
     /// A TCP socket as `bpf_tcp_sock` returns it.
     mod bpf_tcp_sock "bpf_tcp_sock" 112 {
-        snd_cwnd: 0, 4, Number;
-        srtt_us: 4, 4, Number;
-        rtt_min: 8, 4, Number;
-        snd_ssthresh: 12, 4, Number;
-        rcv_nxt: 16, 4, Number;
-        snd_nxt: 20, 4, Number;
-        snd_una: 24, 4, Number;
-        mss_cache: 28, 4, Number;
-        ecn_flags: 32, 4, Number;
-        rate_delivered: 36, 4, Number;
-        rate_interval_us: 40, 4, Number;
-        packets_out: 44, 4, Number;
-        retrans_out: 48, 4, Number;
-        total_retrans: 52, 4, Number;
-        segs_in: 56, 4, Number;
-        data_segs_in: 60, 4, Number;
-        segs_out: 64, 4, Number;
-        data_segs_out: 68, 4, Number;
-        lost_out: 72, 4, Number;
-        sacked_out: 76, 4, Number;
-        bytes_received: 80, 8, Number;
-        bytes_acked: 88, 8, Number;
-        dsack_dups: 96, 4, Number;
-        delivered: 100, 4, Number;
-        delivered_ce: 104, 4, Number;
-        icsk_retransmits: 108, 4, Number;
+        snd_cwnd: 0, 4, Whole;
+        srtt_us: 4, 4, Whole;
+        rtt_min: 8, 4, Whole;
+        snd_ssthresh: 12, 4, Whole;
+        rcv_nxt: 16, 4, Whole;
+        snd_nxt: 20, 4, Whole;
+        snd_una: 24, 4, Whole;
+        mss_cache: 28, 4, Whole;
+        ecn_flags: 32, 4, Whole;
+        rate_delivered: 36, 4, Whole;
+        rate_interval_us: 40, 4, Whole;
+        packets_out: 44, 4, Whole;
+        retrans_out: 48, 4, Whole;
+        total_retrans: 52, 4, Whole;
+        segs_in: 56, 4, Whole;
+        data_segs_in: 60, 4, Whole;
+        segs_out: 64, 4, Whole;
+        data_segs_out: 68, 4, Whole;
+        lost_out: 72, 4, Whole;
+        sacked_out: 76, 4, Whole;
+        bytes_received: 80, 8, Whole;
+        bytes_acked: 88, 8, Whole;
+        dsack_dups: 96, 4, Whole;
+        delivered: 100, 4, Whole;
+        delivered_ce: 104, 4, Whole;
+        icsk_retransmits: 108, 4, Whole;
+    }
+
+    /// An AF_XDP socket as a lookup in a map of them gives it.
+    mod bpf_xdp_sock "bpf_xdp_sock" 4 {
+        queue_id: 0, 4, Whole;
     }
 
     /// Question and answer of `bpf_fib_lookup`.

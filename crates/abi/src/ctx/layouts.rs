@@ -74,41 +74,6 @@ layouts! {
         rx_queue_mapping: 76, 4, Head;
     }
 
-    /// What `bpf_tcp_sock` and `bpf_skc_to_tcp_sock` lead to.
-    mod bpf_tcp_sock "bpf_tcp_sock" 112 {
-        snd_cwnd: 0, 4, Whole;
-        srtt_us: 4, 4, Whole;
-        rtt_min: 8, 4, Whole;
-        snd_ssthresh: 12, 4, Whole;
-        rcv_nxt: 16, 4, Whole;
-        snd_nxt: 20, 4, Whole;
-        snd_una: 24, 4, Whole;
-        mss_cache: 28, 4, Whole;
-        ecn_flags: 32, 4, Whole;
-        rate_delivered: 36, 4, Whole;
-        rate_interval_us: 40, 4, Whole;
-        packets_out: 44, 4, Whole;
-        retrans_out: 48, 4, Whole;
-        total_retrans: 52, 4, Whole;
-        segs_in: 56, 4, Whole;
-        data_segs_in: 60, 4, Whole;
-        segs_out: 64, 4, Whole;
-        data_segs_out: 68, 4, Whole;
-        lost_out: 72, 4, Whole;
-        sacked_out: 76, 4, Whole;
-        bytes_received: 80, 8, Whole;
-        bytes_acked: 88, 8, Whole;
-        dsack_dups: 96, 4, Whole;
-        delivered: 100, 4, Whole;
-        delivered_ce: 104, 4, Whole;
-        icsk_retransmits: 108, 4, Whole;
-    }
-
-    /// What a lookup in a map of AF_XDP sockets gives.
-    mod bpf_xdp_sock "bpf_xdp_sock" 4 {
-        queue_id: 0, 4, Whole;
-    }
-
     /// What programs on addresses of system calls see. Addresses and ports are in network byte order.
     mod bpf_sock_addr "bpf_sock_addr" 72 {
         user_family: 0, 4, Whole;

@@ -21,7 +21,7 @@ sed -n 's/.*FN(\([a-z0-9_]*\), *[0-9]*,.*/BPF_FUNC_\1/p' "$uapi/linux/bpf.h" >>n
 sed -n 's/^#define[ \t]*\(E[A-Z0-9]*\)[ \t]*[0-9].*/\1/p' "$uapi/asm-generic/errno-base.h" "$uapi/asm-generic/errno.h" >>names
 
 structs="__sk_buff xdp_md bpf_sock bpf_sock_addr bpf_sock_ops sk_msg_md sk_reuseport_md bpf_sk_lookup
-bpf_cgroup_dev_ctx bpf_sysctl bpf_sockopt bpf_flow_keys bpf_tcp_sock bpf_fib_lookup bpf_redir_neigh bpf_tunnel_key
+bpf_cgroup_dev_ctx bpf_sysctl bpf_sockopt bpf_flow_keys bpf_tcp_sock bpf_xdp_sock bpf_fib_lookup bpf_redir_neigh bpf_tunnel_key
 bpf_xfrm_state bpf_pidns_info bpf_perf_event_value bpf_stack_build_id pt_regs bpf_perf_event_data perf_event_attr
 perf_event_mmap_page perf_event_header"
 # The compiler knows the fields: they are in its debug information.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use skep_abi::ctx::{self, FieldKind};
+use skep_abi::structs::{bpf_tcp_sock, bpf_xdp_sock};
 use skep_abi::{AttachType, ProgType};
 
 use super::rules::{CtxRequest, Granted, Loaded, context_access, readable};
@@ -127,7 +128,7 @@ fn every_offset_of_sockets_as_recorded() {
         let (layout, hidden): (_, &[ctx::Field]) = match lines.next().expect("a name") {
             "sock_common" => (&ctx::bpf_sock::LAYOUT, ctx::SOCK_COMMON_HIDDEN),
             "sock" => (&ctx::bpf_sock::LAYOUT, &[]),
-            _ => (&ctx::bpf_tcp_sock::LAYOUT, &[]),
+            _ => (&bpf_tcp_sock::LAYOUT, &[]),
         };
         let rows: Vec<(&str, Vec<i32>)> = lines
             .map(|line| line.split_once(' ').expect("a kind"))
@@ -152,11 +153,11 @@ fn fields_of_sockets() {
     assert_eq!((full(5, 1), full(0, 2)), (None, None), "not narrow there");
     assert_eq!((full(48, 2), full(48, 4), full(50, 2)), (Some(2), Some(4), None), "dst_port and padding");
     assert_eq!((full(72, 4), full(80, 4), full(-4, 4)), (Some(4), None, None), "the end");
-    let tcp = |off, size| readable(&ctx::bpf_tcp_sock::LAYOUT, &[], off, size);
+    let tcp = |off, size| readable(&bpf_tcp_sock::LAYOUT, &[], off, size);
     assert_eq!(
         (tcp(0, 4), tcp(80, 8), tcp(80, 4), tcp(108, 4), tcp(112, 4)),
         (Some(0), Some(0), None, Some(0), None)
     );
-    let xdp = |off, size| readable(&ctx::bpf_xdp_sock::LAYOUT, &[], off, size);
+    let xdp = |off, size| readable(&bpf_xdp_sock::LAYOUT, &[], off, size);
     assert_eq!((xdp(0, 4), xdp(0, 2), xdp(4, 4)), (Some(0), None, None));
 }

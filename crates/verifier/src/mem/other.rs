@@ -1,6 +1,7 @@
 //! Dissected keys, sockets, buffers of tracepoints and iterators.
 
 use skep_abi::ctx::{self, Field};
+use skep_abi::structs::{bpf_flow_keys, bpf_tcp_sock, bpf_xdp_sock};
 
 use super::MemAccess;
 use crate::ctx::rules;
@@ -10,14 +11,11 @@ use crate::state::types::{Base, Flags};
 use crate::stop::{Check, refuse};
 use crate::verifier::Verifier;
 
-/// Bytes of `struct bpf_flow_keys`.
-const FLOW_KEYS_SIZE: i64 = 56;
-
 impl Verifier<'_> {
     pub(super) fn access_flow_keys(&mut self, it: &MemAccess) -> Check {
         self.refuse_leak(it, "flow keys")?;
         let (off, size) = (it.off, it.size);
-        if off < 0 || i64::from(off) + i64::from(size) > FLOW_KEYS_SIZE {
+        if off < 0 || i64::from(off) + i64::from(size) > bpf_flow_keys::LAYOUT.size as i64 {
             return refuse!(self, EACCES, "invalid access to flow keys off={off} size={size}\n");
         }
         self.loaded_unknown(it);
@@ -41,8 +39,8 @@ impl Verifier<'_> {
         let (layout, hidden) = match it.reg.ty.base {
             Base::PtrToSockCommon => (&ctx::bpf_sock::LAYOUT, ctx::SOCK_COMMON_HIDDEN),
             Base::PtrToSocket => (&ctx::bpf_sock::LAYOUT, NONE),
-            Base::PtrToTcpSock => (&ctx::bpf_tcp_sock::LAYOUT, NONE),
-            _ => (&ctx::bpf_xdp_sock::LAYOUT, NONE),
+            Base::PtrToTcpSock => (&bpf_tcp_sock::LAYOUT, NONE),
+            _ => (&bpf_xdp_sock::LAYOUT, NONE),
         };
         if let Some(field_size) = rules::readable(layout, hidden, it.off, it.size) {
             self.aux[it.insn_idx].ctx_field_size = field_size;
@@ -103,7 +101,7 @@ impl Verifier<'_> {
 /// rewrites the load.
 fn is_upper_half(off: i32, size: u32) -> bool {
     let upper = |field: Field| usize::try_from(off).is_ok_and(|off| off == field.offset + 4);
-    size == 4 && (upper(ctx::bpf_tcp_sock::bytes_received) || upper(ctx::bpf_tcp_sock::bytes_acked))
+    size == 4 && (upper(bpf_tcp_sock::bytes_received) || upper(bpf_tcp_sock::bytes_acked))
 }
 
 const NONE: &[Field] = &[];
