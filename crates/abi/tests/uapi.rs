@@ -218,7 +218,7 @@ fn layouts_are_the_headers() {
             );
         }
     }
-    assert_eq!(all_layouts().count(), 25);
+    assert_eq!(all_layouts().count(), 26);
 }
 
 #[test]
