@@ -125,7 +125,7 @@ fn may_load(prog: &ProgView<'_>, caps: Caps) -> Result<(), Errno> {
 
 /// As much of a name as the kernel keeps (`BPF_OBJ_NAME_LEN` with its final zero).
 fn kernel_name(name: &str) -> &str {
-    let end = name.floor_char_boundary(15);
+    let end = (0..=name.len().min(15)).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
     &name[..end]
 }
 
