@@ -430,6 +430,15 @@ fn verify_knows_older_kernels_and_lesser_users() {
         all.as_array().unwrap().iter().map(|row| row["verdict"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(verdicts(&["--kernel", "all"]).len(), 7);
+    let looping = |kernel: &str| {
+        let args =
+            ["verify", "fixtures/loops.bpf.o", "--prog", "callback_loop", "--kernel", kernel, "--json"];
+        json(&args)[0].clone()
+    };
+    // bpf_loop is of 5.17, and the address of its callback of 5.13.
+    assert_eq!(looping("6.1")["verdict"], "accept");
+    assert_eq!(looping("5.15")["verdict"], "reject");
+    assert_eq!(looping("5.10")["message"], "callbacks: not known before Linux 5.13");
     assert_eq!(verdicts(&["--unpriv"]), ["reject"]);
     assert_eq!(verdicts(&["--caps", "bpf,net_admin,perfmon"]), ["accept"]);
     let text = stdout(&skep(&["verify", FIREWALL, "--kernel", "all"]));

@@ -1,7 +1,7 @@
 //! `skep inspect`: what an object contains, and the kernel that it needs.
 
 mod guards;
-mod needs;
+pub(crate) mod needs;
 mod reach;
 mod target;
 

@@ -227,7 +227,7 @@ fn jumps_back(op: &Op) -> bool {
 }
 
 /// The youngest feature that an instruction is.
-fn feature_of(op: &Op) -> Option<Feature> {
+pub(crate) fn feature_of(op: &Op) -> Option<Feature> {
     match op {
         Op::MayGoto { .. } => Some(Feature::MayGoto),
         Op::AddrSpaceCast { .. } => Some(Feature::AddrSpaceCast),

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
-use skep::abi::helpers;
+
+use crate::inspect::needs::feature_of;
+use skep::abi::{Errno, helpers};
 use skep::isa::{Callee, Op};
 use skep::kernel::{ProgView, Rejection, Verdict, Verifier, Verify, VerifyOutcome};
 
@@ -43,11 +45,29 @@ impl Spy {
     pub(super) fn take(&self) -> Option<Seen> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    /// The first instruction that the kernel is too old for.
+    fn unknown_insn(&self, prog: &ProgView<'_>) -> Option<VerifyOutcome> {
+        let kernel = self.verifier.kernel;
+        let mut slot = 0;
+        while let Ok(op) = skep::isa::decode(prog.insns, slot) {
+            if let Some(feature) = feature_of(&op).filter(|it| it.since() > kernel) {
+                let message = format!("{}: not known before Linux {}", feature.name(), feature.since());
+                let refused = VerifyOutcome::refused(Errno::EINVAL);
+                return Some(VerifyOutcome { insn_idx: Some(slot), message, ..refused });
+            }
+            slot += op.slots();
+        }
+        None
+    }
 }
 
 impl Verify for Spy {
     fn verify(&self, prog: &ProgView<'_>) -> Verdict {
-        let outcome = self.verifier.outcome(prog);
+        let outcome = match self.unknown_insn(prog) {
+            Some(refused) => refused,
+            None => self.verifier.outcome(prog),
+        };
         let verdict = match outcome.errno {
             None => Verdict::Accepted { log: String::new() },
             Some(errno) => Verdict::Rejected(Rejection {
