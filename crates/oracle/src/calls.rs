@@ -59,6 +59,8 @@ pub struct Types {
 
 const RDONLY_PROG: u32 = 1 << 7;
 const NO_PREALLOC: u32 = 1;
+/// `BPF_F_SLEEPABLE`: programs of system calls have to say it.
+const SLEEPABLE: u32 = 1 << 4;
 /// What is in the map that nobody can write.
 pub const TEXT: &[u8; 16] = b"%d %s\0abc\0%x\0\0\0\0";
 /// The number of that map.
@@ -158,6 +160,7 @@ const TYPES: &[(ProgType, Option<AttachType>)] = &[
     (ProgType::CgroupSock, Some(AttachType::CgroupInetSockCreate)),
     (ProgType::FlowDissector, Some(AttachType::FlowDissector)),
     (ProgType::CgroupSysctl, Some(AttachType::CgroupSysctl)),
+    (ProgType::Syscall, None),
 ];
 
 /// A program from a seed.
@@ -562,6 +565,7 @@ impl World {
             insns: &insns,
             license: "GPL",
             log_level: 2,
+            flags: if case.prog_type == ProgType::Syscall { SLEEPABLE } else { 0 },
             expected_attach_type: case.attach.map_or(0, AttachType::to_u32),
             btf_fd: self.btf.as_raw_fd(),
             func_info: &info,

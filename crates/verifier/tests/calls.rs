@@ -188,7 +188,8 @@ fn difference(world: &World, at: usize, case: &Case<'_>) -> Option<String> {
         name: "calls",
         prog_type: case.prog_type,
         attach_type: case.attach,
-        flags: 0,
+        // Programs of system calls have to say that they may sleep.
+        flags: if case.prog_type == ProgType::Syscall { 1 << 4 } else { 0 },
         gpl: true,
         insns: &case.insns,
         btf: Some(&world.btf),

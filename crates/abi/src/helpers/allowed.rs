@@ -54,7 +54,11 @@ impl Helper {
                 && set.before.is_none_or(|before| kernel < before)
                 && set.helpers.contains(&self.id)
         };
-        sets.into_iter().find(has).map(|set| set.need)
+        let mut found = sets.into_iter().filter(has);
+        let first = found.next()?;
+        // What a newer kernel has for all programs that trace it no longer has for some of them.
+        let moved = found.find(|set| set.since.is_some() && set.need == Need::Perfmon);
+        Some(moved.map_or(first.need, |set| set.need))
     }
 }
 

@@ -198,6 +198,18 @@ impl Verifier<'_> {
         let is_sleepable_hook = || hooks::is_sleepable_hook(target());
         match id {
             func::ima_inode_hash | func::ima_file_hash => is_sleepable_hook(),
+            // Not in the functions that do it (`bpf_sk_storage_tracing_allowed`).
+            func::sk_storage_get | func::sk_storage_delete
+                if matches!(self.prog_type, ProgType::Tracing | ProgType::Syscall) =>
+            {
+                match self.prog.attach_type {
+                    Some(AttachType::TraceIter | AttachType::TraceRawTp) => true,
+                    Some(AttachType::TraceFentry | AttachType::TraceFexit) => {
+                        !target().starts_with("bpf_sk_storage")
+                    }
+                    _ => false,
+                }
+            }
             func::d_path if self.prog.prog_type == ProgType::Lsm => is_sleepable_hook(),
             func::d_path => {
                 let is_iter = self.prog.prog_type == ProgType::Tracing
