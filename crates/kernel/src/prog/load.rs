@@ -13,6 +13,7 @@ use crate::report::LoadError;
 use crate::state::Core;
 use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
 use skep_abi::{Errno, MapType, ProgType};
+use skep_isa::facts::Facts;
 use skep_isa::{Callee, Op};
 use skep_vm::Program;
 use std::sync::Arc;
@@ -47,9 +48,13 @@ impl Kernel {
         };
         let named = self.named_by_id(&load.insns)?;
         let core = &self.core;
-        let resolved = resolve::resolve(load, &named, &core.files, &core.objects, &core.cx(&self.memory))?;
+        let mut resolved =
+            resolve::resolve(load, &named, &core.files, &core.objects, &core.cx(&self.memory))?;
         let front = Front { load, attach_type: attach, attached: &attached, target, resolved: &resolved };
         let verdict = self.verify(&front)?;
+        if let Verdict::Accepted { facts, .. } = &verdict {
+            close_dead_code(&mut resolved.insns, facts);
+        }
         self.core.objects.room().map_err(|errno| LoadError::rejected(errno, None, "too many objects"))?;
         let text_base = self.core.text.take(resolved.insns.len()).ok_or_else(|| {
             LoadError::rejected(Errno::ENOMEM, None, "no room for function pointers of more programs")
@@ -146,6 +151,17 @@ fn info(
         lines: std::mem::take(&mut load.lines),
         funcs: std::mem::take(&mut load.funcs),
         verdict,
+    }
+}
+
+/// What no path reaches may be no instruction at all: it becomes one that stays where it is (`sanitize_dead_code`,
+/// `kernel/bpf/verifier.c`).
+fn close_dead_code(insns: &mut [skep_isa::Insn], facts: &Facts) {
+    let stay = Op::Jump { off: -1 }.encode().0;
+    for (insn, fact) in insns.iter_mut().zip(facts.rows()) {
+        if !fact.reached {
+            *insn = stay;
+        }
     }
 }
 

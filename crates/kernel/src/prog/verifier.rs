@@ -29,7 +29,7 @@ impl Verify for Verifier {
     fn verify(&self, prog: &ProgView<'_>) -> Verdict {
         let outcome = self.outcome(prog);
         match outcome.errno {
-            None => Verdict::Accepted { log: outcome.log },
+            None => Verdict::Accepted { log: outcome.log, facts: outcome.facts },
             Some(errno) => Verdict::Rejected(Rejection {
                 errno,
                 slot: outcome.insn_idx,

@@ -5,6 +5,7 @@ use crate::types::{MapTypes, TargetBtf};
 use skep_abi::{Errno, ProgType};
 use skep_btf::{Btf, TypeId};
 use skep_isa::Insn;
+use skep_isa::facts::Facts;
 use skep_maps::MapSpec;
 use std::sync::Arc;
 
@@ -134,6 +135,8 @@ pub enum Verdict {
     Accepted {
         /// The log.
         log: String,
+        /// What is known of its instructions; nothing, if nobody says.
+        facts: Facts,
     },
     /// It may not.
     Rejected(Rejection),

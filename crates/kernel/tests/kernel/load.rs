@@ -328,7 +328,10 @@ impl Verify for Viewer {
         let ids: Vec<_> = prog.maps.iter().map(|it| (it.slot, it.id, it.constant.clone())).collect();
         assert_eq!((prog.map_at(1).is_none(), prog.func_at(0).is_none()), (true, true));
         let module = prog.kfunc_types(1).map(|it| it.end_id());
-        Verdict::Accepted { log: format!("{uses:?} {ids:?} {module:?} {:?}", prog.kfunc_types(2).is_none()) }
+        Verdict::Accepted {
+            log: format!("{uses:?} {ids:?} {module:?} {:?}", prog.kfunc_types(2).is_none()),
+            facts: Default::default(),
+        }
     }
 }
 
@@ -355,7 +358,9 @@ fn a_verifier_sees_maps_and_modules() {
     let insns = [code, asm("r0 = 0\nexit")].concat();
     let load = ProgLoad { fd_array: vec![plain.0, module.0], ..raw_tp(insns) };
     let prog = kernel.prog_load(load).unwrap();
-    let Verdict::Accepted { log } = &kernel.prog_info(prog).unwrap().verdict else { panic!("not accepted") };
+    let Verdict::Accepted { log, .. } = &kernel.prog_info(prog).unwrap().verdict else {
+        panic!("not accepted")
+    };
     assert_eq!(log, "[(0, 1), (2, 0), (4, 1)] [(0, 1, None), (2, 0, Some([1, 2, 3, 4]))] Some(3) true");
     kernel.close(module).unwrap();
 }
@@ -365,7 +370,10 @@ struct Counter;
 
 impl Verify for Counter {
     fn verify(&self, prog: &ProgView<'_>) -> Verdict {
-        Verdict::Accepted { log: format!("{} {}", prog.funcs.len(), prog.lines.len()) }
+        Verdict::Accepted {
+            log: format!("{} {}", prog.funcs.len(), prog.lines.len()),
+            facts: Default::default(),
+        }
     }
 }
 
@@ -396,7 +404,7 @@ impl Verify for NoLoops {
     fn verify(&self, prog: &ProgView<'_>) -> Verdict {
         let back = prog.insns.iter().position(|it| it.code == 0x05 && it.off < 0);
         match back {
-            None => Verdict::Accepted { log: "processed".to_owned() },
+            None => Verdict::Accepted { log: "processed".to_owned(), facts: Default::default() },
             Some(slot) => Verdict::Rejected(Rejection {
                 errno: Errno::EINVAL,
                 slot: Some(slot),

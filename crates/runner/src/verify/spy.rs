@@ -69,7 +69,7 @@ impl Verify for Spy {
             None => self.verifier.outcome(prog),
         };
         let verdict = match outcome.errno {
-            None => Verdict::Accepted { log: String::new() },
+            None => Verdict::Accepted { log: String::new(), facts: outcome.facts.clone() },
             Some(errno) => Verdict::Rejected(Rejection {
                 errno,
                 slot: outcome.insn_idx,
