@@ -21,7 +21,11 @@ impl Live {
     /// # Errors
     /// The kernel's errno.
     pub fn new() -> io::Result<Live> {
-        let maps = MAPS.iter().map(create).collect::<io::Result<_>>()?;
+        let mut maps: Vec<Map> = Vec::new();
+        for shape in &MAPS {
+            let inner = shape.inner.map_or(0, |it| maps[it].raw_fd());
+            maps.push(create(shape, inner)?);
+        }
         let btf = btf_load(&types().to_bytes()).map_err(|it| io::Error::from_raw_os_error(it.errno))?;
         Ok(Live { maps, btf })
     }
@@ -29,7 +33,7 @@ impl Live {
     /// What the kernel says of a sample, and its log. `None`: the log did not fit.
     pub fn ask(&self, sample: &Sample, log_level: u32) -> Option<(Said, String)> {
         // A program array belongs to the first program that uses it.
-        let progs = create(&MAPS[PROGS]).ok()?;
+        let progs = create(&MAPS[PROGS], 0).ok()?;
         let fd = |at| if at == PROGS { progs.raw_fd() } else { self.maps.get(at).map_or(-1, Map::raw_fd) };
         let insns = sample.clone().with_maps(fd).insns;
         let func_info: Vec<u8> = sample
@@ -43,6 +47,7 @@ impl Live {
             insns: &insns,
             license: "GPL",
             log_level,
+            flags: sample.flags,
             btf_fd: if func_info.is_empty() { 0 } else { self.btf.as_raw_fd() },
             func_info: &func_info,
             ..ProgLoad::default()
@@ -58,13 +63,14 @@ impl Live {
     }
 }
 
-fn create(shape: &MapShape) -> io::Result<Map> {
+fn create(shape: &MapShape, inner_map_fd: i32) -> io::Result<Map> {
     MapCreate {
         kind: shape.kind as u32,
         key_size: shape.key_size,
         value_size: shape.value_size,
         max_entries: shape.max_entries,
         flags: shape.flags,
+        inner_map_fd,
         ..MapCreate::default()
     }
     .create()

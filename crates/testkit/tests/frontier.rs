@@ -91,7 +91,12 @@ fn accepted_programs_are_sound_and_small() {
 }
 
 fn xdp(text: &str) -> Sample {
-    Sample { prog_type: ProgType::Xdp, insns: assemble(text).expect("a program"), funcs: Vec::new() }
+    Sample {
+        prog_type: ProgType::Xdp,
+        flags: 0,
+        insns: assemble(text).expect("a program"),
+        funcs: Vec::new(),
+    }
 }
 
 /// The run of one program, held against what is claimed of another.

@@ -54,12 +54,12 @@ impl Claim {
     /// Nothing is said.
     pub const UNKNOWN: Claim = Claim { held: Held::Unknown, nullable: true, off: 0, scalar: Scalar::UNKNOWN };
 
-    fn of(reg: &Reg, map_size: impl Fn(&Reg) -> u32) -> Claim {
+    fn of(reg: &Reg, value_size: impl Fn(&Reg) -> Option<u32>) -> Claim {
         let held = match (reg.ty.base, reg.extra) {
             (Base::NotInit, _) => return Claim::UNKNOWN,
             (Base::Scalar, _) => Held::Number,
             (Base::PtrToCtx, _) => Held::Context,
-            (Base::PtrToMapValue, _) => Held::MapValue(map_size(reg)),
+            (Base::PtrToMapValue, _) => value_size(reg).map_or(Held::Pointer, Held::MapValue),
             (Base::PtrToStack, _) => Held::Stack(reg.frameno),
             (Base::PtrToPacket, Extra::Range(range)) => Held::Packet(range),
             (Base::PtrToPacketEnd, _) => Held::PacketEnd,
@@ -153,7 +153,10 @@ impl Verifier<'_> {
     pub(crate) fn keep_claims(&mut self) {
         let Some(mut claims) = self.claims.take() else { return };
         if !self.cur.speculative {
-            let size = |reg: &Reg| reg.map().map_or(0, |it| self.map(it).value_size);
+            // What a map of maps answers becomes a map once it is known to be there.
+            let size = |reg: &Reg| {
+                reg.map().map(|it| self.map(it)).filter(|it| it.inner.is_none()).map(|it| it.value_size)
+            };
             let snapshot = std::array::from_fn(|i| Claim::of(self.reg(i), size));
             let live = self.aux[self.insn_idx].live_regs_before;
             claims.add(self.insn_idx, live, snapshot);

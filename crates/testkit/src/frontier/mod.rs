@@ -35,14 +35,16 @@ pub struct MapShape {
     pub max_entries: u32,
     /// `BPF_F_*`.
     pub flags: u32,
+    /// Of a map of maps: the place of a map like those in it.
+    pub inner: Option<usize>,
 }
 
 const fn map(kind: MapType, key_size: u32, value_size: u32, max_entries: u32, flags: u32) -> MapShape {
-    MapShape { kind, key_size, value_size, max_entries, flags }
+    MapShape { kind, key_size, value_size, max_entries, flags, inner: None }
 }
 
 /// The maps that there are.
-pub const MAPS: [MapShape; 9] = [
+pub const MAPS: [MapShape; 10] = [
     map(MapType::Hash, 4, 16, 8, 0),
     map(MapType::Array, 4, 48, 1, 0),
     map(MapType::Array, 4, 64, 4, 0),
@@ -52,6 +54,7 @@ pub const MAPS: [MapShape; 9] = [
     map(MapType::LruHash, 4, 24, 4, 0),
     map(MapType::ProgArray, 4, 4, 2, 0),
     map(MapType::Ringbuf, 0, 0, 4096, 0),
+    MapShape { inner: Some(1), ..map(MapType::ArrayOfMaps, 4, 4, 2, 0) },
 ];
 
 /// How many of [`MAPS`] have values that a lookup answers.
@@ -60,12 +63,16 @@ const LOOKED_UP: usize = 7;
 pub const PROGS: usize = 7;
 /// The place of the ring buffer in [`MAPS`].
 pub const RING: usize = 8;
+/// The place of the map of maps in [`MAPS`].
+pub const MAPS_OF_MAPS: usize = 9;
 
 /// A program to be verified.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sample {
     /// Its type.
     pub prog_type: ProgType,
+    /// `BPF_F_*`.
+    pub flags: u32,
     /// Its instructions, with places in [`MAPS`] for file descriptors.
     pub insns: Vec<Insn>,
     /// Its functions, if it comes with types (callbacks need them); empty if not.
@@ -100,7 +107,12 @@ impl Sample {
     pub fn text(&self) -> String {
         let lines = skep_isa::disassemble(&self.insns).map(|line| format!("{line}\n"));
         let funcs: Vec<String> = self.funcs.iter().map(Function::to_string).collect();
-        format!("{:?}, functions at {funcs:?}\n{}", self.prog_type, lines.collect::<String>())
+        format!(
+            "{:?}, flags {}, functions at {funcs:?}\n{}",
+            self.prog_type,
+            self.flags,
+            lines.collect::<String>()
+        )
     }
 }
 

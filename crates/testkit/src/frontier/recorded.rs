@@ -1,6 +1,6 @@
 //! The text form of a sample and what the kernel said of it.
 //!
-//! A sample is a line `p TYPE SLOT,SLOT HEX`: the number of the program's type, where functions begin (`-`: it has no
+//! A sample is a line `p TYPE FLAGS SLOT,SLOT HEX`: the number of the program's type, `BPF_F_*`, where functions begin (`-`: it has no
 //! types; `g` behind those that are global), its instructions. A line `s ERRNO PROCESSED MESSAGE` follows. Lines that begin with `#` are remarks.
 
 use skep_abi::ProgType;
@@ -14,7 +14,8 @@ pub fn write(sample: &Sample, said: &Said) -> String {
     let funcs = if funcs.is_empty() { "-".to_owned() } else { funcs.join(",") };
     let bytes: String = Insn::to_vec(&sample.insns).iter().map(|byte| format!("{byte:02x}")).collect();
     let prog_type = sample.prog_type as u32;
-    format!("p {prog_type} {funcs} {bytes}\ns {} {} {}\n", said.errno, said.processed, said.message)
+    let flags = sample.flags;
+    format!("p {prog_type} {flags} {funcs} {bytes}\ns {} {} {}\n", said.errno, said.processed, said.message)
 }
 
 /// All samples of a text; `None` if it is not of this form.
@@ -35,6 +36,7 @@ fn function(text: &str) -> Option<Function> {
 fn sample(line: &str) -> Option<Sample> {
     let mut words = line.strip_prefix("p ")?.split(' ');
     let prog_type = ProgType::from_u32(words.next()?.parse().ok()?)?;
+    let flags = words.next()?.parse().ok()?;
     let funcs = match words.next()? {
         "-" => Vec::new(),
         list => list.split(',').map(function).collect::<Option<Vec<Function>>>()?,
@@ -42,7 +44,7 @@ fn sample(line: &str) -> Option<Sample> {
     let hex = words.next()?;
     let byte = |at: usize| hex.get(at..at + 2).and_then(|it| u8::from_str_radix(it, 16).ok());
     let bytes = (0..hex.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()?;
-    Some(Sample { prog_type, insns: Insn::from_slice(&bytes).ok()?, funcs })
+    Some(Sample { prog_type, flags, insns: Insn::from_slice(&bytes).ok()?, funcs })
 }
 
 fn said(line: &str) -> Option<Said> {

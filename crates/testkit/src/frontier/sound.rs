@@ -11,7 +11,10 @@ use skep_memory::{Access, Memory, ObjectKind};
 use skep_verifier::claims::{Claim, Claims, Held, Snapshot};
 use skep_vm::{Hook, Machine};
 
-use super::{MAPS, MOST_INSNS, MapShape, PROGS, QUICK, Sample, numbers, types, verify, verify_with_claims};
+use super::{
+    MAPS, MAPS_OF_MAPS, MOST_INSNS, MapShape, PROGS, QUICK, Sample, numbers, types, verify,
+    verify_with_claims,
+};
 
 /// Lengths of the packets that a program is run with.
 const PACKETS: [usize; 6] = [14, 15, 34, 64, 120, 1500];
@@ -59,7 +62,11 @@ impl Bench {
     pub fn new(seed: u64) -> Bench {
         let config = Config { cpus: 2, seed, budget: BUDGET, ..Config::default() };
         let mut kernel = Kernel::new(config).expect("the host has room for a window");
-        let maps = MAPS.iter().map(|it| create(&mut kernel, it)).collect();
+        let maps: Vec<Fd> = MAPS.iter().map(|it| create(&mut kernel, it)).collect();
+        if let Some(inner) = MAPS[MAPS_OF_MAPS].inner {
+            let fd = maps[inner].0.to_le_bytes();
+            kernel.map_update_elem(maps[MAPS_OF_MAPS], &[0; 4], &fd, 0).expect("a map like those in it");
+        }
         Bench { kernel, maps, progs: Vec::new() }
     }
 
@@ -110,6 +117,7 @@ impl Bench {
         let insns = self.insns(sample, claims);
         let mut load = ProgLoad::new("sample", sample.prog_type, insns);
         load.verify = false;
+        load.flags = sample.flags;
         if !sample.funcs.is_empty() {
             load.btf = Some(types().clone());
             let funcs = sample.func_info().into_iter().enumerate();
@@ -134,11 +142,7 @@ impl Bench {
             for element in 0..shape.max_entries.min(3) {
                 let mut key = u64::from(element).to_le_bytes().to_vec();
                 key.resize(shape.key_size as usize, 0);
-                let value = match run {
-                    0 => vec![0; size],
-                    1 => vec![0xff; size],
-                    _ => numbers::bytes(run, at as u64, size),
-                };
+                let value = pattern(run, at as u64, size);
                 // Full tables keep what they have.
                 let _ = self.kernel.map_update_elem(self.maps[at], &key, &value, 0);
             }
@@ -160,11 +164,11 @@ impl Bench {
         len: usize,
         claims: Option<&Claims>,
     ) -> Result<(), Found> {
-        let mut packet = PacketCtx::new(numbers::bytes(seed, 99, len));
-        // cb[] and so on.
-        if sample.prog_type != ProgType::Xdp && seed > 1 {
+        let mut packet = PacketCtx::new(pattern(seed, 99, len));
+        if sample.prog_type != ProgType::Xdp {
+            // cb[]: all that may be set freely.
             packet.ctx = vec![0; 68];
-            packet.ctx[48..68].copy_from_slice(&numbers::bytes(seed, 98, 20));
+            packet.ctx[48..68].copy_from_slice(&pattern(seed, 98, 20));
         }
         let mut watch = Watch { claims, found: None };
         let mut run = Run::new(Context::Packet(packet)).on((seed % 2) as u32);
@@ -198,9 +202,23 @@ impl Bench {
     }
 }
 
+/// What a run has in its maps, packet and context: zeros, ones, or anything.
+fn pattern(run: u64, what: u64, len: usize) -> Vec<u8> {
+    match run {
+        0 => vec![0; len],
+        1 => vec![0xff; len],
+        _ => numbers::bytes(run, what, len),
+    }
+}
+
 fn create(kernel: &mut Kernel, shape: &MapShape) -> Fd {
-    let MapShape { kind, key_size, value_size, max_entries, flags } = *shape;
-    let spec = MapSpec { flags, ..MapSpec::new(kind, key_size, value_size, max_entries) };
+    let MapShape { kind, key_size, value_size, max_entries, flags, inner } = *shape;
+    let spec = MapSpec::new(kind, key_size, value_size, max_entries);
+    let inner = inner.map(|it| {
+        let like = MAPS[it];
+        Box::new(MapSpec::new(like.kind, like.key_size, like.value_size, like.max_entries))
+    });
+    let spec = MapSpec { flags, inner, ..spec };
     kernel.map_create(&spec).expect("a plain map")
 }
 

@@ -7,7 +7,7 @@ use skep_btf::{Btf, BtfBuilder, IntEncoding, Linkage, TypeId};
 use skep_verifier::claims::Claims;
 use skep_verifier::{Caps, Env, Func, MapInfo, Options, Outcome, Program};
 
-use super::{Function, MAPS, Sample};
+use super::{Function, MAPS, MapShape, Sample};
 
 /// Types of a program's functions: the first is [`MAIN`], others [`OTHER`].
 static TYPES: LazyLock<Arc<Btf>> = LazyLock::new(|| {
@@ -81,28 +81,26 @@ pub const MOST_INSNS: u32 = 40_000;
 /// The maps.
 struct Maps(Vec<MapInfo>);
 
-static MAP_INFOS: LazyLock<Maps> = LazyLock::new(|| {
-    Maps(
-        MAPS.iter()
-            .enumerate()
-            .map(|(at, shape)| MapInfo {
-                kind: shape.kind,
-                key_size: shape.key_size,
-                value_size: shape.value_size,
-                max_entries: shape.max_entries,
-                flags: shape.flags,
-                name: String::new(),
-                frozen: false,
-                btf: None,
-                key_type: TypeId(0),
-                value_type: TypeId(0),
-                inner: None,
-                handle: at as u64 + 1,
-                arena: (0, 0),
-            })
-            .collect(),
-    )
-});
+static MAP_INFOS: LazyLock<Maps> =
+    LazyLock::new(|| Maps(MAPS.iter().enumerate().map(|(at, shape)| info(shape, at as u64 + 1)).collect()));
+
+fn info(shape: &MapShape, handle: u64) -> MapInfo {
+    MapInfo {
+        kind: shape.kind,
+        key_size: shape.key_size,
+        value_size: shape.value_size,
+        max_entries: shape.max_entries,
+        flags: shape.flags,
+        name: String::new(),
+        frozen: false,
+        btf: None,
+        key_type: TypeId(0),
+        value_type: TypeId(0),
+        inner: shape.inner.map(|it| Box::new(info(&MAPS[it], 0))),
+        handle,
+        arena: (0, 0),
+    }
+}
 
 impl Env for Maps {
     fn version(&self) -> KernelVersion {
@@ -141,7 +139,7 @@ fn with<T>(sample: &Sample, act: impl FnOnce(&Program<'_>) -> T) -> T {
         name: "sample",
         prog_type: sample.prog_type,
         attach_type: None,
-        flags: 0,
+        flags: sample.flags,
         gpl: true,
         insns: &sample.insns,
         btf: (!funcs.is_empty()).then(types),

@@ -105,6 +105,67 @@ impl Builder<'_, '_> {
         self.clobber(Kind::Number);
     }
 
+    /// A helper that reads or writes memory of a size that a number tells.
+    pub(super) fn memory_helper(&mut self) {
+        let most = [4, 8, 16, 24, 64][self.input.below(5)];
+        let size = self.index(most);
+        if size == Reg::FP || size == Reg::R1 {
+            return self.arithmetic();
+        }
+        let value = self.find(|it| matches!(it, Kind::Value(_)));
+        let room = -(most as i16 + 7) / 8 * 8 - 8 * self.input.below(30) as i16;
+        match (self.input.below(3), self.context()) {
+            (0, Some(context)) if self.prog_type == ProgType::Xdp => {
+                self.emit(Op::mov64(Reg::R4, size));
+                self.emit(Op::mov64(Reg::R1, context));
+                self.emit(Op::mov64(Reg::R2, 2));
+                self.point(Reg::R3, room);
+                let helper = self.input.pick(&[func::xdp_load_bytes, func::xdp_store_bytes]);
+                self.emit(Op::call(helper));
+            }
+            (0, Some(context)) if self.prog_type == ProgType::SchedCls => {
+                self.emit(Op::mov64(Reg::R4, size));
+                self.emit(Op::mov64(Reg::R1, context));
+                self.emit(Op::mov64(Reg::R2, 14));
+                self.point(Reg::R3, room);
+                self.emit(Op::mov64(Reg::R5, 0));
+                self.emit(Op::call(func::skb_store_bytes));
+            }
+            _ => {
+                self.emit(Op::mov64(Reg::R2, size));
+                match value {
+                    Some(reg) if reg != Reg::R2 => self.emit(Op::mov64(Reg::R1, reg)),
+                    _ => self.point(Reg::R1, room),
+                }
+                self.point(Reg::R3, -64);
+                self.emit(Op::call(func::probe_read_kernel));
+            }
+        }
+        self.clobber(Kind::Number);
+    }
+
+    /// A length that a helper answers, as an index.
+    pub(super) fn text_length(&mut self) {
+        let Some(value) = self.find(|it| matches!(it, Kind::Value(_))) else { return self.lookup() };
+        let Kind::Value(map) = self.kind(value) else { return };
+        if value.index() < 6 || self.kept & 1 << value.index() != 0 {
+            return self.arithmetic();
+        }
+        let size = MAPS[map].value_size as i32;
+        self.emit(Op::mov64(Reg::R1, value));
+        let len = self.about(size.into()) as i32;
+        self.emit(Op::mov64(Reg::R2, len));
+        self.point(Reg::R3, -64);
+        self.emit(Op::call(func::probe_read_kernel_str));
+        self.clobber(Kind::Number);
+        let signed = if self.slip() { JmpOp::Sge } else { JmpOp::Sgt };
+        self.require(signed, Width::W64, Reg::R0, 0);
+        self.alu(AluOp::Add, Width::W64, value, Reg::R0);
+        let off = self.about(-1) as i16;
+        self.emit(Op::store(Size::B, value, off, 0));
+        self.set(value, Kind::Nothing);
+    }
+
     /// Packet pointers are worth nothing afterwards.
     fn change_packet(&mut self) {
         let Some(context) = self.context() else { return };

@@ -4,7 +4,7 @@ use skep_abi::MapType;
 use skep_abi::helpers::func;
 use skep_isa::{AluOp, AtomicOp, Imm64, JmpOp, Op, Reg, Size, Width};
 
-use super::super::{LOOKED_UP, MAPS};
+use super::super::{LOOKED_UP, MAPS, MAPS_OF_MAPS};
 use super::{Builder, Kind};
 
 impl Builder<'_, '_> {
@@ -76,6 +76,31 @@ impl Builder<'_, '_> {
         }
         self.set(Reg::R0, Kind::Value(map));
         self.set(reg, Kind::Value(map));
+    }
+
+    /// A map out of a map of maps, and an element of it.
+    pub(super) fn inner_map(&mut self) {
+        let Some(inner) = MAPS[MAPS_OF_MAPS].inner else { return };
+        let key = self.bytes(4);
+        self.point(Reg::R2, key);
+        self.emit(Op::map_fd(Reg::R1, MAPS_OF_MAPS as i32));
+        self.emit(Op::call(func::map_lookup_elem));
+        self.clobber(Kind::Nothing);
+        if !self.slip() {
+            self.require(JmpOp::Ne, Width::W64, Reg::R0, 0);
+        }
+        let key = self.bytes(4);
+        self.emit(Op::mov64(Reg::R1, Reg::R0));
+        self.point(Reg::R2, key);
+        self.emit(Op::call(func::map_lookup_elem));
+        self.clobber(Kind::MaybeValue(inner));
+        let reg = self.saved();
+        self.copy(reg, Reg::R0);
+        if !self.slip() {
+            self.require(JmpOp::Ne, Width::W64, reg, 0);
+        }
+        self.set(Reg::R0, Kind::Value(inner));
+        self.set(reg, Kind::Value(inner));
     }
 
     /// Reads or writes a value.

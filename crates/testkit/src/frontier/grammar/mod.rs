@@ -10,7 +10,7 @@ mod objects;
 mod packet;
 mod stack;
 
-use skep_abi::ProgType;
+use skep_abi::{ProgType, flags};
 use skep_isa::{AluOp, Insn, JmpOp, Op, Operand, Reg, Size, Width};
 
 use super::{Function, Sample};
@@ -18,6 +18,14 @@ use crate::fuzz::Input;
 
 /// The most functions beside the main one.
 const MOST_FUNCTIONS: usize = 3;
+
+/// Flags worth trying: alignment, states kept always, broken ranges refused.
+const FLAGS: [u32; 4] = [
+    flags::BPF_F_STRICT_ALIGNMENT,
+    flags::BPF_F_ANY_ALIGNMENT,
+    flags::BPF_F_TEST_STATE_FREQ,
+    flags::BPF_F_TEST_REG_INVARIANTS,
+];
 
 /// Roughly what a register holds.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -114,7 +122,7 @@ pub(super) fn program(input: &mut Input<'_>) -> Sample {
     let numbers = Called::With(Kind::Number, Kind::Number);
     let is_global: Vec<bool> = builder.called.iter().map(|it| global && *it == numbers).collect();
     let typed = typed || is_global.contains(&true);
-    let fixups = builder.fixups;
+    let fixups = std::mem::take(&mut builder.fixups);
     let starts: Vec<usize> = functions
         .iter()
         .scan(0, |at, it| {
@@ -130,7 +138,8 @@ pub(super) fn program(input: &mut Input<'_>) -> Sample {
     }
     let function = |(start, global): (&usize, bool)| Function { slot: *start as u32, global };
     let funcs = if typed { starts.iter().zip(is_global).map(function).collect() } else { Vec::new() };
-    Sample { prog_type, insns, funcs }
+    let flags = if builder.input.below(4) == 0 { builder.input.pick(&FLAGS) } else { 0 };
+    Sample { prog_type, flags, insns, funcs }
 }
 
 impl Builder<'_, '_> {
@@ -169,7 +178,7 @@ impl Builder<'_, '_> {
 
     /// One piece.
     fn piece(&mut self) {
-        match self.input.below(40) {
+        match self.input.below(44) {
             0..=3 => self.arithmetic(),
             4 => self.unknown_number(),
             5 => self.tie(),
@@ -192,6 +201,9 @@ impl Builder<'_, '_> {
             34..=36 => self.stack_pointer(),
             37 => self.metadata(),
             38 => self.local_call(),
+            39 => self.inner_map(),
+            40 | 41 => self.memory_helper(),
+            42 => self.text_length(),
             _ => self.oddity(),
         }
     }

@@ -19,7 +19,8 @@ impl Builder<'_, '_> {
                 let signed = size != Size::DW && self.input.below(3) == 0;
                 self.emit(Op::Load { size, signed, dst, base: value, off: 0 });
             }
-            (_, Some(context), _) => {
+            // An XDP context has small numbers only.
+            (_, Some(context), _) if self.prog_type != ProgType::Xdp || self.input.below(3) == 0 => {
                 let off = self.context_number();
                 self.emit(Op::load(Size::W, dst, context, off));
             }

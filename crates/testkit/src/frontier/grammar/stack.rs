@@ -10,7 +10,8 @@ const BYTES: usize = 128;
 impl Builder<'_, '_> {
     /// The offset of 8 bytes.
     fn slot(&mut self) -> i16 {
-        -8 * (1 + self.input.below(BYTES / 8) as i16)
+        let bytes = if self.input.below(16) == 0 { 512 } else { BYTES };
+        -8 * (1 + self.input.below(bytes / 8) as i16)
     }
 
     fn forget(&mut self, off: i16) {
