@@ -21,6 +21,7 @@
 
 mod btf;
 mod compose;
+mod raw;
 
 use std::fmt::Write;
 use std::io;
@@ -30,6 +31,7 @@ use skep_isa::Insn;
 use skep_isa::asm::assemble;
 
 pub use compose::{compose, compose_with};
+pub use raw::raw;
 
 use crate::sys::{Map, MapCreate, ProgLoad, btf_load};
 

@@ -214,6 +214,12 @@ fn memory() {
     replay("memory");
 }
 
+/// Slots with fields that they do not have.
+#[test]
+fn raw_slots() {
+    replay("raw-slots");
+}
+
 /// The same programs, loaded without `CAP_PERFMON`: paths that only a wrong prediction takes are looked at, too.
 #[test]
 fn without_perfmon() {

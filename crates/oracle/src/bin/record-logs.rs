@@ -4,7 +4,8 @@
 //! Started without `CAP_PERFMON` (`setpriv --bounding-set=-all,+bpf,+net_admin` and so on) it wrote
 //! `logs-without-perfmon-VERSION.txt.gz`.
 //!
-//! `--level N` asks for another log level; `--kernel` composes programs that call functions of the running kernel, by
+//! `--raw N` adds programs of arbitrary slots (`raw-slots-VERSION.txt.gz` is that of `0 --raw 3000`); `--level N` asks for
+//! another log level; `--kernel` composes programs that call functions of the running kernel, by
 //! their ids in its BTF: they mean nothing to another one.
 
 use std::io::{self, Write};
@@ -23,6 +24,10 @@ fn main() -> io::Result<()> {
         let number = arg.parse().ok();
         match arg.as_str() {
             "--level" => level = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(level),
+            "--raw" => {
+                let count = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(0);
+                cases.extend((0..count).map(logs::raw));
+            }
             "--kernel" => {
                 let btf = Btf::parse(&std::fs::read("/sys/kernel/btf/vmlinux")?);
                 kernel = Some(btf.map_err(io::Error::other)?);
