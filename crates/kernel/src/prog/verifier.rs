@@ -125,8 +125,8 @@ fn may_load(prog: &ProgView<'_>, caps: Caps) -> Result<(), Errno> {
 
 /// As much of a name as the kernel keeps (`BPF_OBJ_NAME_LEN` with its final zero).
 fn kernel_name(name: &str) -> &str {
-    let end = name.floor_char_boundary(15);
-    &name[..end]
+    let end = (0..=name.len().min(15)).rev().find(|end| name.is_char_boundary(*end));
+    &name[..end.unwrap_or(0)]
 }
 
 /// What a program can name.
