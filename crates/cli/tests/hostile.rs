@@ -273,13 +273,19 @@ fn huge_sizes_everywhere() {
 }
 
 /// Programs that run into the limit on memory before they run out of budget.
-const HOARDERS: [&str; 12] = [
+const HOARDERS: [&str; 18] = [
+    "bit_iterators",
     "everything",
     "fill_array",
     "fill_large_hash",
     "fill_large_lru",
     "fill_percpu_hash",
+    "grow_list",
     "long_insert",
+    "many_pages",
+    "objects",
+    "pages",
+    "percpu_objects",
     "reserve_large",
     "reserve_medium",
     "reserve_page",
@@ -353,8 +359,8 @@ fn large_inputs() {
     }
 }
 
-fn objects_of_our_own() -> [PathBuf; 2] {
-    ["hostile.bpf.o", "hoard.bpf.o"].map(|name| data().join(name))
+fn objects_of_our_own() -> [PathBuf; 3] {
+    ["hostile.bpf.o", "hoard.bpf.o", "grab.bpf.o"].map(|name| data().join(name))
 }
 
 fn data() -> PathBuf {

@@ -1165,6 +1165,10 @@ struct bpf_wq {
 	__u64 __opaque[2];
 };
 
+struct bpf_res_spin_lock {
+	u32 val;
+};
+
 struct bpf_task_work {
 	__u64 __opaque;
 };

@@ -66,6 +66,11 @@ impl Arena {
         self.present.len()
     }
 
+    /// In how many ranges the pages are that can be had.
+    pub fn ranges(&self) -> usize {
+        self.free.len()
+    }
+
     /// The number of the page that a user address is in (`compute_pgoff`).
     fn page_of(&self, user: u64) -> u64 {
         low(user.wrapping_sub(low(self.user))) / PAGE

@@ -2,7 +2,6 @@
 //! helpers of LSM programs.
 
 use super::env::{Answer, Env, ret};
-use crate::fields::Fields;
 use skep_abi::Errno;
 
 /// `TCP_TIME_WAIT` and `TCP_NEW_SYN_RECV`: states of sockets that are not whole.
@@ -37,7 +36,7 @@ impl Sock {
 /// `bpf_skc_to_*(sk)` (`net/core/filter.c`): the same address, if the socket is what is asked for, else NULL.
 fn cast(env: &mut Env<'_, '_>, is: impl FnOnce(&Sock) -> bool) -> Answer {
     let sk = env.arg(0);
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let common = |field| fields.word(sk, "sock_common", field);
     let Some(state) = common("skc_state") else { return ret(0) };
     // What is no whole socket has no other fields.
@@ -79,7 +78,7 @@ pub(super) fn to_unix_sock(env: &mut Env<'_, '_>) -> Answer {
 /// `bpf_skc_to_mptcp_sock(sk)`: the connection that a subflow belongs to.
 pub(super) fn to_mptcp_sock(env: &mut Env<'_, '_>) -> Answer {
     let sk = env.arg(0);
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let subflow = fields.word(sk, "inet_connection_sock", "icsk_ulp_data").unwrap_or(0);
     let conn = fields.word(subflow, "mptcp_subflow_context", "conn").unwrap_or(0);
     match cast(env, |sock| sock.is(SOCK_STREAM, IPPROTO_TCP) && sock.mptcp)? {
@@ -92,7 +91,7 @@ pub(super) fn to_mptcp_sock(env: &mut Env<'_, '_>) -> Answer {
 /// `socket_file_ops`, or what its private data points to was made as a socket.
 pub(super) fn sock_from_file(env: &mut Env<'_, '_>) -> Answer {
     let file = env.arg(0);
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let word = |field| fields.word(file, "file", field).unwrap_or(0);
     let (ops, data) = (word("f_op"), word("private_data"));
     let is_socket = match ops {
@@ -108,7 +107,7 @@ pub(super) fn bprm_opts_set(env: &mut Env<'_, '_>) -> Answer {
     if flags & !1 != 0 {
         return Err(Errno::EINVAL.into());
     }
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     match fields.set(bprm, "linux_binprm", "secureexec", flags & 1) {
         Some(()) => ret(0),
         None => Err(env.bad_arg(0, "is no struct linux_binprm")),
@@ -123,7 +122,7 @@ pub(super) fn ima_inode_hash(env: &mut Env<'_, '_>) -> Answer {
 
 /// `bpf_ima_file_hash(file, dst, size)`.
 pub(super) fn ima_file_hash(env: &mut Env<'_, '_>) -> Answer {
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let inode = fields.word(env.arg(0), "file", "f_inode").unwrap_or(0);
     hash_of(env, inode)
 }

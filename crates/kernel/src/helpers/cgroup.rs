@@ -16,7 +16,7 @@ pub(super) fn current_task_under_cgroup(env: &mut Env<'_, '_>) -> Answer {
     }
     let held = object.map.held(&index.to_le_bytes()).and_then(|id| env.core.outside(id));
     let cgroup = held.ok_or(Errno::EAGAIN)?.addr;
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let task = env.current_task().unwrap_or(0);
     ret(u64::from(is_under(&fields, task, cgroup)))
 }
@@ -35,7 +35,7 @@ pub(super) fn skb_under_cgroup(env: &mut Env<'_, '_>) -> Answer {
     }
     let held = object.map.held(&index.to_le_bytes()).and_then(|id| env.core.outside(id));
     let cgroup = held.ok_or(Errno::EAGAIN)?.addr;
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let id = fields.word(cgroup, "cgroup", "kn").and_then(|kn| fields.word(kn, "kernfs_node", "id"));
     ret(id.is_some_and(|id| ids.contains(&id)).into())
 }

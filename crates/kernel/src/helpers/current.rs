@@ -95,9 +95,8 @@ pub(super) fn copy_from_user_task(env: &mut Env<'_, '_>) -> Answer {
     if size == 0 {
         return ret(0);
     }
-    let memory = env.memory();
     let is_current = env.current_task() == Some(task);
-    let fields = Fields::needed(env.core, memory, env.helper.name)?;
+    let fields = env.fields()?;
     let has_memory = is_current || fields.word(task, "task_struct", "mm").is_some_and(|mm| mm != 0);
     let mut bytes = vec![0; size];
     let in_user = from.checked_add(size as u64).is_some_and(|end| end <= TASK_SIZE);
@@ -116,7 +115,7 @@ pub(super) fn find_vma(env: &mut Env<'_, '_>) -> Answer {
     if flags != 0 {
         return Err(Errno::EINVAL.into());
     }
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let mm = fields.word(task, "task_struct", "mm").filter(|it| *it != 0).ok_or(Errno::ENOENT)?;
     let areas = fields.type_id("vm_area_struct").map(|id| env.core.world.all_of(id)).unwrap_or_default();
     env.call.charge(areas.len() as u64);

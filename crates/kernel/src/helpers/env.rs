@@ -73,6 +73,9 @@ const BYTES_PER_CHARGE: u64 = 16;
 /// How many bytes of shadow that are looked at cost as much as one instruction.
 const CHECKED_PER_CHARGE: u64 = 128;
 
+/// What looking fields of structs up by their names costs, a few of them, in units of one instruction.
+const FIELDS_COST: u64 = 400;
+
 /// Keys that cost nothing, in bytes.
 const SHORT_KEY: usize = 64;
 
@@ -197,6 +200,12 @@ impl<'c> Env<'_, 'c> {
     pub(crate) fn write_at(&mut self, index: usize, addr: u64, bytes: &[u8]) -> Result<(), Stop> {
         self.charge_bytes(bytes.len() as u64);
         self.memory().write(addr, bytes).map_err(|fault| self.bad_access(index, fault))
+    }
+
+    /// The fields of kernel structs, which this helper or function cannot do without.
+    pub(crate) fn fields(&mut self) -> Result<Fields<'c>, HostFault> {
+        self.call.charge(FIELDS_COST);
+        Fields::needed(self.core, self.memory(), self.helper.name)
     }
 
     /// The address of the current `task_struct`, on a machine that has such.

@@ -31,7 +31,7 @@ fn written(env: &mut Env<'_, '_>, size: usize) -> Answer {
     let path = env.arg(0);
     env.check_write(1, size)?;
     let memory = env.memory();
-    let fields = Fields::needed(env.core, memory, env.helper.name)?;
+    let fields = env.fields()?;
     let mut copy = vec![0; fields.size("path").unwrap_or(16) as usize];
     fields.read(path, &mut copy)?;
     let task = env.current_task().unwrap_or(0);

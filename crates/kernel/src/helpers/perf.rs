@@ -50,7 +50,7 @@ fn kernel_packet(env: &mut Env<'_, '_>, find: impl FnOnce(&Fields<'_>, u64) -> O
         return Err(Errno::EINVAL.into());
     }
     let wanted = (flags & BPF_F_CTXLEN_MASK) >> 32;
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let (at, len) = find(&fields, env.arg(0)).ok_or(Errno::EFAULT)?;
     if wanted > len {
         return Err(Errno::EFAULT.into());

@@ -58,7 +58,7 @@ pub(super) fn write_user(env: &mut Env<'_, '_>) -> Answer {
 const SMALL: usize = 256;
 
 /// What a larger one costs, in units of one instruction.
-const LARGE_COST: u64 = 1000;
+const LARGE_COST: u64 = 2000;
 
 /// Runs `read` on a buffer as long as the destination, and copies it there: read or zeroed.
 fn buffered(

@@ -5,7 +5,7 @@ use super::perf::event_at;
 use crate::effects::{PerfValue, Signal};
 use crate::object::Object;
 use crate::prog::ProgInfo;
-use skep_abi::ctx::pt_regs_x86_64;
+use skep_abi::ctx::{pt_regs_arm64, pt_regs_x86_64};
 use skep_abi::flags::{BPF_F_CURRENT_CPU, BPF_F_INDEX_MASK};
 use skep_abi::{AttachType, Errno, MapType, ProgType};
 use skep_maps::ObjRef;
@@ -80,6 +80,9 @@ pub(super) fn get_func_arg_cnt(env: &mut Env<'_, '_>) -> Answer {
     ret(words(env)?.0 as u64)
 }
 
+/// The register of arm64 that has the return address.
+const LINK: u64 = 30;
+
 /// `bpf_override_return(regs, rc)`: the function does not run and returns this. It is noted; the registers look as the
 /// kernel leaves them.
 pub(super) fn override_return(env: &mut Env<'_, '_>) -> Answer {
@@ -88,9 +91,16 @@ pub(super) fn override_return(env: &mut Env<'_, '_>) -> Answer {
         return Err(HostFault::not_emulated("bpf_override_return is for probes with registers").into());
     }
     let (ctx, rc) = (env.core.now.ctx, env.arg(1));
-    ctx.set(env.memory(), &pt_regs_x86_64::rax, rc);
-    let skip = env.core.symbols.address("just_return_func");
-    ctx.set(env.memory(), &pt_regs_x86_64::rip, skip);
+    if ctx.len == pt_regs_arm64::LAYOUT.size {
+        // It goes on where its caller called it (`arch/arm64/lib/error-inject.c`): at the address in the link register.
+        let link = env.memory().peek_u64(ctx.addr + LINK * 8).unwrap_or(0);
+        ctx.set(env.memory(), &pt_regs_arm64::regs, rc);
+        ctx.set(env.memory(), &pt_regs_arm64::pc, link);
+    } else {
+        let skip = env.core.symbols.address("just_return_func");
+        ctx.set(env.memory(), &pt_regs_x86_64::rax, rc);
+        ctx.set(env.memory(), &pt_regs_x86_64::rip, skip);
+    }
     env.core.now.effects.overridden = Some(rc);
     ret(0)
 }

@@ -6,6 +6,9 @@ use skep_maps::Arena;
 /// What a page costs, in units of one instruction: it is zeroed.
 const PAGE_COST: u64 = 256;
 
+/// What keeping pages from being taken costs.
+const RESERVE_COST: u64 = 64;
+
 /// The arena that the first argument is.
 fn arena<'e>(env: &'e mut Env<'_, '_>) -> Result<&'e mut Arena, Stop> {
     let id = env.map_ref(0)?;
@@ -22,7 +25,9 @@ pub(super) fn alloc_pages(env: &mut Env<'_, '_>) -> Answer {
     if flags != 0 || count == 0 {
         return ret(0);
     }
+    let ranges = arena.ranges() as u64;
     let made = arena.alloc(memory, at, count);
+    env.call.charge(ranges / 4);
     if made.is_some() {
         env.call.charge(PAGE_COST.saturating_mul(count.into()));
     }
@@ -46,6 +51,7 @@ pub(super) fn free_pages(env: &mut Env<'_, '_>) -> Answer {
 /// `bpf_arena_reserve_pages(map, ptr, page_cnt)`.
 pub(super) fn reserve_pages(env: &mut Env<'_, '_>) -> Answer {
     let (at, count) = (env.arg(1), env.arg(2) as u32);
+    env.call.charge(RESERVE_COST);
     arena(env)?.reserve(at, count)?;
     ret(0)
 }

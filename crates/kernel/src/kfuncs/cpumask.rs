@@ -11,6 +11,9 @@ use skep_vm::HostFault;
 const BYTES: usize = 32;
 const SIZE: usize = BYTES + 8;
 
+/// What making a set costs, in units of one instruction: a program may keep many.
+const CREATE_COST: u64 = 600;
+
 type Set = [u8; BYTES];
 
 fn get(env: &Env<'_, '_>, index: usize) -> Result<Set, Stop> {
@@ -50,6 +53,7 @@ fn first_of(core: &Core, set: &Set) -> Answer {
 }
 
 pub(super) fn create(env: &mut Env<'_, '_>) -> Answer {
+    env.call.charge(CREATE_COST);
     let origin = Origin::new(ObjectKind::KernelObject, "bpf_cpumask").at(Core::site(env.call));
     match env.memory().alloc(Arena::Kernel, SIZE, 8, Rights::RO, origin) {
         Ok(addr) => {

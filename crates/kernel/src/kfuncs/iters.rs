@@ -5,7 +5,6 @@
 //! iterator in the program's stack holds. It goes with the iterator, or when the program ends.
 
 use super::task::scene;
-use crate::fields::Fields;
 use crate::helpers::env::{Answer, Env, Stop, ret};
 use crate::probe::read_kernel;
 use crate::report::over_limit;
@@ -17,6 +16,9 @@ use skep_vm::HostFault;
 
 /// Bytes before the items: how many there are, and which is next.
 const HEAD: u64 = 16;
+
+/// What making an iterator costs, in units of one instruction: a program may make many.
+const START_COST: u64 = 600;
 
 /// `BPF_TASK_ITER_*`.
 const ALL_PROCS: u32 = 0;
@@ -41,7 +43,7 @@ fn refuse(env: &mut Env<'_, '_>, errno: Errno) -> Answer {
 /// Makes an iterator over numbers.
 fn start(env: &mut Env<'_, '_>, name: &str, items: &[u64]) -> Answer {
     env.check_write(0, 8)?;
-    env.call.charge(items.len() as u64);
+    env.call.charge(START_COST + items.len() as u64);
     let (memory, len) = (env.memory(), HEAD as usize + 8 * items.len());
     let origin = Origin::new(ObjectKind::KernelObject, name).at(Core::site(env.call));
     let addr = memory.alloc(Arena::Kernel, len, 8, Rights::RO, origin).map_err(|error| {
@@ -60,6 +62,8 @@ fn start(env: &mut Env<'_, '_>, name: &str, items: &[u64]) -> Answer {
 fn list(env: &mut Env<'_, '_>) -> Result<Option<u64>, Stop> {
     let bytes = env.read(0, 8)?;
     let addr = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    // The one that was made last is found first; a program that makes many pays for looking.
+    env.call.charge(env.core.now.scratch.len() as u64 / 8);
     match addr {
         0 => Ok(None),
         addr if env.core.now.scratch.contains(&addr) => Ok(Some(addr)),
@@ -163,7 +167,7 @@ pub(super) fn task_new(env: &mut Env<'_, '_>) -> Answer {
 /// `bpf_iter_task_vma_new(it, task, addr)`: the areas from an address on.
 pub(super) fn vma_new(env: &mut Env<'_, '_>) -> Answer {
     let (task, addr) = (env.arg(1), env.arg(2));
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let Some(mm) = fields.word(task, "task_struct", "mm").filter(|it| *it != 0) else {
         return refuse(env, Errno::ENOENT);
     };

@@ -1,7 +1,6 @@
 //! Reading strings of user space, casts, and what is known of maps and memory (`kernel/bpf/helpers.c`, `map_iter.c`).
 
 use crate::context::{Frame, PacketKind};
-use crate::fields::Fields;
 use crate::helpers::env::{Answer, Env, Stop, ret};
 use crate::report::over_limit;
 use crate::world::{FieldValue, ObjectError};
@@ -22,7 +21,7 @@ pub(super) fn copy_from_user_str(env: &mut Env<'_, '_>) -> Answer {
 pub(super) fn copy_from_user_task_str(env: &mut Env<'_, '_>) -> Answer {
     let (task, flags) = (env.arg(3), env.arg(4));
     let is_current = env.current_task() == Some(task);
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let has_memory = is_current || fields.word(task, "task_struct", "mm").is_some_and(|mm| mm != 0);
     copied(env, flags, has_memory)
 }

@@ -4,7 +4,7 @@
 //! own types, the object from the address of the node that is in it.
 
 use crate::helpers::env::{Answer, Env, Stop, ret};
-use crate::owned::End;
+use crate::owned::{End, Object};
 use crate::report::over_limit;
 use crate::special::special_fields;
 use crate::state::Core;
@@ -16,7 +16,7 @@ use skep_vm::{Continuation, HostFault, Outcome};
 use std::sync::Arc;
 
 /// What making an object costs, in units of one instruction, beside its bytes.
-const NEW_COST: u64 = 128;
+const NEW_COST: u64 = 200;
 const BYTES_PER_CHARGE: u64 = 16;
 /// The largest object of the allocator (`bpf_mem_alloc`), and the largest of which there is one for each CPU
 /// (`BPF_GLOBAL_PERCPU_MA_MAX_SIZE`).
@@ -26,6 +26,9 @@ const LARGEST_PERCPU: u64 = 512;
 const LIST_NODE: u64 = 24;
 const RB_NODE: u64 = 32;
 const HEAD: usize = 16;
+/// What a comparison in a tree costs, and a change of it.
+const COMPARE_COST: u64 = 8;
+const CHANGE_COST: u64 = 48;
 /// Trees are no deeper: twice as deep as one of all addresses would be.
 const DEEPEST: u64 = 128;
 
@@ -70,8 +73,7 @@ pub(super) fn new(env: &mut Env<'_, '_>) -> Answer {
     for field in fields.iter().filter(|it| it.kind == skep_maps::SpecialKind::Refcount) {
         let _ = env.memory().poke_u32(addr + u64::from(field.offset), 1);
     }
-    env.core.owned.add(addr, size, None, fields, site);
-    ret(addr)
+    kept(env, addr, Object::new(size, None, fields, site))
 }
 
 /// `bpf_percpu_obj_new_impl(local_type_id, meta)`: one for each CPU, for `bpf_this_cpu_ptr` and `bpf_per_cpu_ptr`.
@@ -94,8 +96,18 @@ pub(super) fn percpu_new(env: &mut Env<'_, '_>) -> Answer {
         let origin = Origin::new(ObjectKind::KernelObject, format!("{name} of CPU {cpu}")).at(site);
         memory.carve(addr + stride * (cpu + 1), size as usize, Rights::RW, origin);
     }
-    env.core.owned.add(addr, size, Some(stride), fields, site);
-    ret(addr)
+    kept(env, addr, Object::new(size, Some(stride), fields, site))
+}
+
+/// Adds an object to those that there are.
+fn kept(env: &mut Env<'_, '_>, addr: u64, object: Object) -> Answer {
+    let memory = env.memory();
+    if env.core.owned.add(memory, addr, object) {
+        return ret(addr);
+    }
+    // The limit says so: the program ends with it.
+    memory.free(addr);
+    ret(0)
 }
 
 /// The object that an argument is.
@@ -239,6 +251,7 @@ pub(super) fn rbtree_add(env: &mut Env<'_, '_>) -> Answer {
 /// Goes on when the program's function said whether the node is less.
 pub(super) fn rbtree_added(env: &mut Env<'_, '_>, cont: Continuation, r0: u64) -> Answer {
     let [head, node, parent, depth, less, _] = cont.state;
+    env.call.charge(COMPARE_COST);
     // `bool`, as the kernel calls it.
     let left = r0 as u8 != 0;
     // The function may have done anything to the tree, though no verified one does.
@@ -255,6 +268,7 @@ pub(super) fn rbtree_added(env: &mut Env<'_, '_>, cont: Continuation, r0: u64) -
 
 fn insert(env: &mut Env<'_, '_>, head: u64, node: u64, parent: Option<(u64, bool)>) -> Answer {
     let memory = env.memory();
+    env.call.charge(CHANGE_COST);
     env.core.owned.insert(memory, head, node, parent);
     if let Some(object) = env.core.owned.around(node, RB_NODE) {
         env.core.owned.give(object);
@@ -269,6 +283,7 @@ pub(super) fn rbtree_remove(env: &mut Env<'_, '_>) -> Answer {
     if env.core.owned.head_of(node) != Some(head) || env.core.owned.root(head).is_none() {
         return ret(0);
     }
+    env.call.charge(CHANGE_COST);
     env.core.owned.remove(memory, head, node);
     taken(env, node)
 }

@@ -11,7 +11,7 @@ use skep_abi::Errno;
 const MAX: u64 = 65536;
 
 /// How many characters cost as much as one instruction.
-const CHARS_PER_CHARGE: u64 = 4;
+const CHARS_PER_CHARGE: u64 = 2;
 
 /// Bytes that are read at a time. A block never crosses a multiple of its size, so that reading ahead fails where reading
 /// the byte would, or a little later.

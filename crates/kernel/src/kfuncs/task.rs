@@ -2,11 +2,13 @@
 //! are not counted.
 
 use crate::effects::Signal;
-use crate::fields::Fields;
 use crate::helpers::env::{Answer, Env, Stop, ret};
 use crate::world::{ObjectError, Scene};
 use skep_abi::Errno;
 use skep_vm::HostFault;
+
+/// What looking for something in the world costs, in units of one instruction.
+const LOOK_COST: u64 = 100;
 
 /// What a program gets is what it gave.
 pub(super) fn same(env: &mut Env<'_, '_>) -> Answer {
@@ -19,6 +21,7 @@ pub(super) fn release(_: &mut Env<'_, '_>) -> Answer {
 
 /// The world, with the current task in it.
 pub(super) fn scene<'e>(env: &'e mut Env<'_, '_>) -> Result<Scene<'e>, Stop> {
+    env.call.charge(LOOK_COST);
     let (memory, cpu) = (env.memory(), env.core.now.cpu);
     let limit = |error: ObjectError| Stop::Fault(HostFault::host_limit(error.to_string()));
     env.core.current_task(memory, cpu).map_err(limit)?;
@@ -58,7 +61,7 @@ pub(super) fn from_vpid(env: &mut Env<'_, '_>) -> Answer {
 
 /// `bpf_task_under_cgroup(task, ancestor)`.
 pub(super) fn under_cgroup(env: &mut Env<'_, '_>) -> Answer {
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     ret(crate::helpers::is_under_cgroup(&fields, env.arg(0), env.arg(1)).into())
 }
 
@@ -91,7 +94,7 @@ pub(super) fn cgroup_ancestor(env: &mut Env<'_, '_>) -> Answer {
 /// `bpf_get_task_exe_file(task)`: NULL for kernel threads.
 pub(super) fn exe_file(env: &mut Env<'_, '_>) -> Answer {
     const PF_KTHREAD: u64 = 0x0020_0000;
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let word = |addr, of: &str, field: &str| fields.word(addr, of, field).unwrap_or(0);
     let task = env.arg(0);
     if word(task, "task_struct", "flags") & PF_KTHREAD != 0 {
@@ -107,7 +110,7 @@ pub(super) fn send_signal(env: &mut Env<'_, '_>) -> Answer {
     if kind > 1 {
         return Err(Errno::EINVAL.into());
     }
-    let fields = Fields::needed(env.core, env.memory(), env.helper.name)?;
+    let fields = env.fields()?;
     let word = |field| fields.word(task, "task_struct", field).unwrap_or(0) as u32;
     crate::helpers::may_signal(word("tgid"), word("flags").into(), number)?;
     let pid = word("pid");

@@ -17,6 +17,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use tree::Trees;
 
+/// What is kept of an object, and of a node that is in something, in bytes of the host's memory.
+const OBJECT_BYTES: u64 = 256;
+const NODE_BYTES: u64 = 128;
+
 /// An object.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
@@ -34,6 +38,11 @@ pub(crate) struct Object {
 }
 
 impl Object {
+    /// A new one, which one program has one reference of.
+    pub(crate) fn new(size: u64, stride: Option<u64>, fields: Arc<[SpecialField]>, site: Site) -> Object {
+        Object { size, stride, fields, refs: 1, held: 1, site }
+    }
+
     fn counts(&self) -> bool {
         self.fields.iter().any(|it| it.kind == SpecialKind::Refcount)
     }
@@ -50,8 +59,9 @@ pub(crate) struct Owned {
     trees: Trees,
     /// Objects that the running program has references of.
     held: BTreeMap<u64, ()>,
-    /// What is to be dropped when no program runs: objects that left a map, and heads.
+    /// What is to be dropped when no program runs: objects that left a map, and heads of what did.
     orphans: Vec<u64>,
+    empties: Vec<u64>,
 }
 
 /// A side of a list.
@@ -62,17 +72,14 @@ pub(crate) enum End {
 }
 
 impl Owned {
-    /// Adds an object, which the running program holds.
-    pub(crate) fn add(
-        &mut self,
-        addr: u64,
-        size: u64,
-        stride: Option<u64>,
-        fields: Arc<[SpecialField]>,
-        site: Site,
-    ) {
-        self.objects.insert(addr, Object { size, stride, fields, refs: 1, held: 1, site });
+    /// Adds an object, which the running program holds. False: there is no memory for it.
+    pub(crate) fn add(&mut self, memory: &Memory, addr: u64, object: Object) -> bool {
+        if !memory.take_outside(OBJECT_BYTES) {
+            return false;
+        }
+        self.objects.insert(addr, object);
         self.held.insert(addr, ());
+        true
     }
 
     /// The object of an address, which is that of its first byte.
@@ -130,7 +137,7 @@ impl Owned {
             End::Front => list.push_front(node),
             End::Back => list.push_back(node),
         }
-        self.heads.insert(node, head);
+        self.enter(memory, node, head);
         self.show_list(memory, head);
     }
 
@@ -153,7 +160,7 @@ impl Owned {
         if list.is_empty() {
             self.lists.remove(&head);
         }
-        self.heads.remove(&node);
+        self.leave(memory, node);
         self.show_list(memory, head);
         Some(node)
     }
@@ -171,15 +178,27 @@ impl Owned {
     /// Puts a node into a tree: below a parent that has no node there, or at the top. It is in none.
     pub(crate) fn insert(&mut self, memory: &Memory, head: u64, node: u64, parent: Option<(u64, bool)>) {
         self.trees.insert(head, node, parent);
-        self.heads.insert(node, head);
+        self.enter(memory, node, head);
         self.show_tree(memory, head);
     }
 
     /// Takes a node out of its tree.
     pub(crate) fn remove(&mut self, memory: &Memory, head: u64, node: u64) {
         self.trees.remove(head, node);
-        self.heads.remove(&node);
+        self.leave(memory, node);
         self.show_tree(memory, head);
+    }
+
+    /// A node is in something. What that needs, the limit on memory counts; where it is reached, the next object is refused.
+    fn enter(&mut self, memory: &Memory, node: u64, head: u64) {
+        memory.take_outside(NODE_BYTES);
+        self.heads.insert(node, head);
+    }
+
+    fn leave(&mut self, memory: &Memory, node: u64) {
+        if self.heads.remove(&node).is_some() {
+            memory.give_outside(NODE_BYTES);
+        }
     }
 
     /// Writes down whether there is something in a list: its ends. An empty one points to itself.
@@ -207,10 +226,11 @@ impl Owned {
             }
             self.held.remove(&addr);
             let Some(object) = self.objects.remove(&addr) else { continue };
+            memory.give_outside(OBJECT_BYTES);
             for field in object.fields.iter() {
                 let at = addr + u64::from(field.offset);
                 let word = memory.peek_u64(at).unwrap_or(0);
-                dropped.extend(self.released(at, field.kind, word));
+                dropped.extend(self.released(memory, at, field.kind, word));
             }
             // A node that is still in something cannot be: whoever has that holds a reference.
             memory.free_at(addr, site);
@@ -218,21 +238,21 @@ impl Owned {
     }
 
     /// The objects that a field held: one reference of each.
-    fn released(&mut self, at: u64, kind: SpecialKind, word: u64) -> Vec<u64> {
+    fn released(&mut self, memory: &Memory, at: u64, kind: SpecialKind, word: u64) -> Vec<u64> {
         match kind {
             SpecialKind::KptrRef | SpecialKind::KptrPercpu => vec![word],
-            SpecialKind::ListHead | SpecialKind::RbRoot => self.empty(at),
+            SpecialKind::ListHead | SpecialKind::RbRoot => self.empty(memory, at),
             _ => Vec::new(),
         }
     }
 
     /// Empties a list or tree: the objects that were in it.
-    fn empty(&mut self, head: u64) -> Vec<u64> {
+    fn empty(&mut self, memory: &Memory, head: u64) -> Vec<u64> {
         let nodes = self.lists.remove(&head).map(Vec::from).unwrap_or_default();
         let nodes = nodes.into_iter().chain(self.trees.clear(head));
         let mut objects = Vec::new();
         for node in nodes {
-            self.heads.remove(&node);
+            self.leave(memory, node);
             objects.extend(self.around(node, 1));
         }
         objects
@@ -243,8 +263,9 @@ impl Owned {
         match field.kind {
             SpecialKind::KptrRef | SpecialKind::KptrPercpu => self.orphans.push(field.words[0]),
             SpecialKind::ListHead | SpecialKind::RbRoot => {
-                let mut objects = self.empty(field.addr);
-                self.orphans.append(&mut objects);
+                // Its place may have another value soon.
+                let list = self.lists.remove(&field.addr).map(Vec::from).unwrap_or_default();
+                self.empties.extend(list.into_iter().chain(self.trees.clear(field.addr)));
             }
             _ => {}
         }
@@ -252,6 +273,10 @@ impl Owned {
 
     /// Drops what left maps.
     pub(crate) fn sweep(&mut self, memory: &Memory) {
+        for node in std::mem::take(&mut self.empties) {
+            self.leave(memory, node);
+            self.orphans.extend(self.around(node, 1));
+        }
         for addr in std::mem::take(&mut self.orphans) {
             self.drop_ref(memory, addr, None);
         }

@@ -54,7 +54,7 @@ impl Kernel {
         self.check_cpu(cpu)?;
         self.object_at(task, "task_struct")?;
         self.core.world.on_cpu.insert(cpu, task);
-        Ok(())
+        self.scene()?.now_runs(cpu, task).map_err(ObjectError::bare)
     }
 
     /// Makes a task with all that belongs to a process, and links it to its parent and to the list of all tasks. A thread

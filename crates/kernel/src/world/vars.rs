@@ -172,6 +172,17 @@ impl Scene<'_> {
         Ok(())
     }
 
+    /// Has the variables of a CPU that were asked for say which task runs on it.
+    pub(crate) fn now_runs(&mut self, cpu: u32, task: u64) -> Result<(), Problem> {
+        for (name, path) in [("runqueues", "curr"), ("current_task", ""), ("pcpu_hot", "current_task")] {
+            let known = self.world.vars.per_cpu.get(name).and_then(|addr| self.per_cpu(*addr, cpu));
+            if let (Some(copy), Some(id)) = (known, self.variable_type(name)) {
+                self.set(copy, id, path, &FieldValue::Addr(task))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The address of a CPU's copy of what is at an address in the section of per-CPU variables; `None` for other
     /// addresses and CPUs that there are not.
     pub(crate) fn per_cpu(&self, addr: u64, cpu: u32) -> Option<u64> {

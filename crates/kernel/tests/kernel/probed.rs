@@ -53,6 +53,17 @@ fn a_return_value_is_overridden() {
 }
 
 #[test]
+fn on_arm64_the_caller_goes_on_at_the_link_register() {
+    let mut kernel = kernel();
+    let prog = load(&mut kernel, ProgType::Kprobe, "r2 = -12\ncall 58\nexit");
+    let mut regs = skep_kernel::Arm64Regs { pc: 0x1000, pstate: 5, ..Default::default() };
+    regs.regs[30] = 0x2000;
+    let ran = kernel.run(prog, Run::new(Context::Arm64(Box::new(regs)))).unwrap();
+    (regs.regs[0], regs.pc) = (-12i64 as u64, 0x2000);
+    assert_eq!((ran.ctx_out, ran.effects.overridden), (regs.to_bytes(), Some(-12i64 as u64)));
+}
+
+#[test]
 fn signals_are_noted() {
     let mut kernel = kernel();
     let prog =

@@ -403,6 +403,13 @@ fn variables_have_addresses() -> Result {
     let idle = rq.get_u64("idle")?;
     assert_eq!(kernel.idle_task(2)?.addr(), idle);
     assert_eq!(kernel.idle_task(0)?.addr(), task);
+    // Who runs there is who was put there, before and after somebody looked.
+    let other = kernel.spawn(&Task::new(77, 77, "other"))?.addr();
+    kernel.set_current(2, other)?;
+    assert_eq!(kernel.variable_on("runqueues", 2)?.get_u64("curr")?, other);
+    assert_eq!(kernel.variable_on("runqueues", 2)?.get_u64("curr.pid")?, 77);
+    kernel.set_current(1, other)?;
+    assert_eq!(kernel.variable_on("runqueues", 1)?.get_u64("curr")?, other);
     kernel.variable_on("runqueues", 2)?.set("nr_running", 3)?;
     assert_eq!(kernel.variable_on("runqueues", 1)?.get_u64("nr_running")?, 0);
     expect!["the kernel has no variable `no_such_variable`"]
