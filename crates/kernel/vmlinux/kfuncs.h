@@ -251,3 +251,18 @@ KFUNC(int, bpf_task_work_schedule_resume_impl, struct task_struct *task, struct 
 KFUNC(int, bpf_task_work_schedule_signal_impl, struct task_struct *task, struct bpf_task_work *tw, void *map__map,
       int (*callback)(struct bpf_map *, void *, void *), void *aux__prog)
 KFUNC(int, bpf_arena_reserve_pages, void *p__map, void *ptr__ign, u32 page_cnt)
+KFUNC(void, __bpf_trap)
+KFUNC(int, bpf_cgroup_read_xattr, struct cgroup *cgroup, const char *name__str, struct bpf_dynptr *value_p)
+KFUNC(int, bpf_copy_from_user_task_dynptr, struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign,
+      struct task_struct *tsk)
+KFUNC(int, bpf_copy_from_user_task_str_dynptr, struct bpf_dynptr *dptr, u32 off, u32 size,
+      const void *unsafe_ptr__ign, struct task_struct *tsk)
+KFUNC(int, bpf_modify_return_test_tp, int nonce)
+KFUNC(int, bpf_set_dentry_xattr, struct dentry *dentry, const char *name__str, const struct bpf_dynptr *value_p,
+      int flags)
+KFUNC(int, bpf_remove_dentry_xattr, struct dentry *dentry, const char *name__str)
+KFUNC(int, bpf_stream_vprintk_impl, int stream_id, const char *fmt__str, const void *args, u32 len__sz,
+      void *aux__prog)
+KFUNC(int, bpf_xdp_pull_data, struct xdp_md *x, u32 len)
+KFUNC(void, css_rstat_flush, struct cgroup_subsys_state *css)
+KFUNC(void, css_rstat_updated, struct cgroup_subsys_state *css, int cpu)

@@ -824,6 +824,10 @@ struct nf_conn {
 	union nf_conntrack_proto proto;
 };
 
+struct nf_conn___init {
+	struct nf_conn ct;
+};
+
 struct unix_address {
 	refcount_t refcnt;
 	int len;

@@ -17,6 +17,8 @@ mod struct_ops;
 mod target;
 mod trust;
 pub(crate) mod walk;
+#[cfg(test)]
+mod walk_tests;
 mod write;
 
 use skep_btf::{Btf, Def, Kind, Type, TypeId};

@@ -96,7 +96,9 @@ impl Verifier<'_> {
     /// The first line of a global function (`Validating ...`) is written, too.
     pub(crate) fn set_up_args(&mut self, subprog: usize) -> Check {
         if subprog == 0 && self.prog.prog_type != ProgType::Ext {
-            return self.set_up_main();
+            self.set_up_main()?;
+            self.acquire_ctx_args();
+            return Ok(());
         }
         if self.log.wants_path() {
             let name = &self.subprogs[subprog].name;
@@ -115,6 +117,15 @@ impl Verifier<'_> {
             *self.reg_mut(argno + 1) = reg;
         }
         Ok(())
+    }
+
+    /// References that an operation of a struct is handed (`__ref`): they are held from the beginning.
+    fn acquire_ctx_args(&mut self) {
+        for at in 0..self.attached.ctx_args.len() {
+            if self.attached.ctx_args[at].refcounted {
+                self.attached.ctx_args[at].ref_obj_id = self.acquire_reference(0);
+            }
+        }
     }
 
     fn arg_reg(&mut self, arg: SubprogArg) -> Reg {

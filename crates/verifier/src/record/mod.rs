@@ -3,6 +3,8 @@
 mod find;
 mod metas;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
