@@ -203,7 +203,10 @@ sets! {
         perf_event_output setsockopt getsockopt tcp_sock sk_storage_get sk_storage_delete get_netns_cookie
     }
     SYSCALL: Nothing {
-        sys_bpf btf_find_by_name_kind sys_close kallsyms_lookup_name
+        btf_find_by_name_kind sys_close kallsyms_lookup_name
+    }
+    SYSCALL_PERFMON: Perfmon {
+        sys_bpf
     }
     LSM: Nothing {
         setsockopt getsockopt spin_lock spin_unlock sk_storage_get sk_storage_delete inode_storage_get
@@ -254,7 +257,7 @@ pub(super) fn sets(prog: ProgType) -> Option<&'static [&'static [&'static Set]]>
         Lsm => &[&[&LSM], TYPED, ANY],
         SkLookup => &[&[&SK_LOOKUP], SOCK, ANY],
         // What tracing programs have by themselves up to 6.12 is for those with CAP_PERFMON since.
-        Syscall => &[&[&SYSCALL, &NEWER_BPF, &NEWER_PERFMON], TYPED, ANY],
+        Syscall => &[&[&SYSCALL, &SYSCALL_PERFMON, &NEWER_BPF, &NEWER_PERFMON], TYPED, ANY],
         Netfilter => &[ANY],
         Ext => return None,
     })
