@@ -1944,10 +1944,6 @@ struct bpf_iter__task__safe_trusted {
 	struct task_struct *task;
 };
 
-struct bpf_res_spin_lock {
-	u32 val;
-};
-
 struct bpf_iter_kmem_cache {
 	u64 __opaque[1];
 };
