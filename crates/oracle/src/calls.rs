@@ -172,11 +172,15 @@ pub fn program(seed: u64) -> Case {
     let mut funcs = vec![(0, 0)];
     let mut starts = [0; 3];
     // What nothing refers to is no function.
-    for which in 0..3 {
+    for (which, start) in starts.iter_mut().enumerate() {
         if writer.callbacks.iter().any(|(_, it)| *it == which) {
-            starts[which] = writer.slots();
-            funcs.push((starts[which], which + 1));
-            if which < 2 { writer.callback() } else { writer.global() }
+            *start = writer.slots();
+            funcs.push((*start, which + 1));
+            if which < 2 {
+                writer.callback();
+            } else {
+                writer.global();
+            }
         }
     }
     let mut insns = Insn::encode(&writer.ops);
