@@ -88,8 +88,8 @@ impl Builder<'_, '_> {
         self.kinds[..6].fill(Kind::Nothing);
         let (kinds, slots, kept) = (self.kinds, self.slots.clone(), self.kept);
         self.kept |= 1 << counter.index();
-        for reg in 6..10 {
-            if !matches!(kinds[reg], Kind::Number | Kind::Nothing) {
+        for (reg, kind) in kinds.iter().enumerate().take(10).skip(6) {
+            if !matches!(kind, Kind::Number | Kind::Nothing) {
                 self.kept |= 1 << reg;
             }
         }
