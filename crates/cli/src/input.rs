@@ -109,6 +109,22 @@ fn excerpt(text: &str) -> String {
     start
 }
 
+/// Capabilities: `bpf,perfmon`, with or without `CAP_`.
+pub(crate) fn caps(text: &str) -> Result<crate::args::CapList, String> {
+    let mut caps = skep::kernel::Caps::NONE;
+    for word in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+        let name = word.to_ascii_lowercase();
+        match name.strip_prefix("cap_").unwrap_or(&name) {
+            "bpf" => caps.bpf = true,
+            "perfmon" => caps.perfmon = true,
+            "net_admin" => caps.net_admin = true,
+            "sys_admin" => caps = skep::kernel::Caps::ALL,
+            _ => return Err(format!("{word}: known are bpf, perfmon, net_admin and sys_admin")),
+        }
+    }
+    Ok(crate::args::CapList(caps))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,20 +162,4 @@ mod tests {
         assert!(format!("{:?}", bytes("/nonexistent/x").unwrap_err()).contains("/nonexistent/x"));
         assert!(format!("{:?}", file(Path::new("/")).unwrap_err()).contains("/: "));
     }
-}
-
-/// Capabilities: `bpf,perfmon`, with or without `CAP_`.
-pub(crate) fn caps(text: &str) -> Result<crate::args::CapList, String> {
-    let mut caps = skep::kernel::Caps::NONE;
-    for word in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
-        let name = word.to_ascii_lowercase();
-        match name.strip_prefix("cap_").unwrap_or(&name) {
-            "bpf" => caps.bpf = true,
-            "perfmon" => caps.perfmon = true,
-            "net_admin" => caps.net_admin = true,
-            "sys_admin" => caps = skep::kernel::Caps::ALL,
-            _ => return Err(format!("{word}: known are bpf, perfmon, net_admin and sys_admin")),
-        }
-    }
-    Ok(crate::args::CapList(caps))
 }
