@@ -280,18 +280,18 @@ fn holds(claim: &Claim, regs: &[u64; Reg::COUNT], reg: usize, memory: &Memory) -
     }
 }
 
-/// Whether the address is as far from the beginning of an object as is claimed. One outside of any is let pass: it may
-/// be made, not used.
+/// Whether the address is as far from the beginning of an object of that kind and size as is claimed. An offset that may lie
+/// outside of it is let pass: a pointer there may be made, not used.
 fn within(claim: &Claim, value: u64, memory: &Memory, kind: ObjectKind, size: u64) -> bool {
-    let (least, most) = (claim.scalar.smin, claim.scalar.smax);
     let off = i64::from(claim.off);
-    let inside = least.checked_add(off).is_some_and(|it| it >= 0)
-        && most.checked_add(off).is_some_and(|it| (it as u64) < size);
-    let object = memory.fault(value, 1, Access::Load).object;
-    match object {
-        Some(object) if inside && object.kind == kind => claim.has_offset(object.offset as u64),
-        _ => !inside,
+    let object_at = |addr| memory.fault(addr, 1, Access::Load).object.filter(|it| it.kind == kind);
+    if let Some(var) = claim.scalar.const_value() {
+        let base = value.wrapping_sub(off as u64).wrapping_sub(var);
+        return object_at(base).is_some_and(|it| it.offset == 0);
     }
+    let inside = claim.scalar.smin.checked_add(off).is_some_and(|it| it >= 0)
+        && claim.scalar.smax.checked_add(off).is_some_and(|it| (it as u64) < size);
+    !inside || object_at(value).is_some_and(|it| claim.has_offset(it.offset as u64))
 }
 
 /// Whether the memory that the pointer is said to point into, at a known offset, is there.
