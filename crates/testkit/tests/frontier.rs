@@ -16,7 +16,7 @@ use skep_testkit::frontier::{
 use skep_testkit::fuzz::Input;
 
 /// Samples of the fixed budget.
-const SAMPLES: u64 = 500;
+const SAMPLES: u64 = 5000;
 
 fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(path)
