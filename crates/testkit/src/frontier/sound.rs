@@ -75,7 +75,11 @@ impl Bench {
     /// # Errors
     /// What went wrong first.
     pub fn run(&mut self, sample: &Sample, claims: Option<&Claims>) -> Result<(), Found> {
-        let fd = self.load(sample, claims)?;
+        let fd = match self.load(sample, claims) {
+            // Without claims nobody knows what is never reached, and need not be an instruction.
+            Err(found) if claims.is_none() && found.what.contains("reserved fields") => return Ok(()),
+            loaded => loaded?,
+        };
         let result = PACKETS.iter().enumerate().try_for_each(|(at, len)| {
             self.fill(at as u64);
             self.run_once(fd, sample, at as u64, *len, claims)
@@ -327,6 +331,9 @@ pub fn check(bench: &mut Bench, sample: &Sample) -> Result<bool, Found> {
     let claims = match exact.errno {
         None => Some(&claims),
         Some(skep_abi::Errno::E2BIG) => None,
+        // Stack that one path never wrote may be read, and what another path put there goes with it: a dynptr, which is
+        // not to be read where it is known to be one. The kernel has it so; what is read is any number.
+        Some(_) if exact.message.starts_with("invalid read from stack") => None,
         Some(errno) => {
             let what = format!("accepted, but {errno} with every path followed: {}", exact.message);
             return Err(Found { what, slot: exact.insn_idx });
