@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use skep_abi::Errno;
 use skep_kernel::Class;
 
 /// An error of the loader: what went wrong, where, and what to do.
@@ -13,13 +14,26 @@ pub struct Error {
     pub place: String,
     /// What is wrong, and what to do about it.
     pub message: String,
+    /// What `BPF_PROG_LOAD` answered and logged, where the kernel was asked and refused a program.
+    pub refused: Option<Refused>,
     /// It is nobody's fault: it was not to be loaded.
-    skipped: bool,
+    pub(crate) skipped: bool,
+}
+
+/// Why the kernel refused a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What `BPF_PROG_LOAD` answered.
+    pub errno: Errno,
+    /// The last line of the log; one sentence where the kernel logs nothing.
+    pub message: String,
+    /// The instruction, if it is about one.
+    pub slot: Option<usize>,
 }
 
 impl Error {
     pub(crate) fn new(class: Class, place: impl Into<String>, message: impl Into<String>) -> Error {
-        Error { class, place: place.into(), message: message.into(), skipped: false }
+        Error { class, place: place.into(), message: message.into(), refused: None, skipped: false }
     }
 
     pub(crate) fn bad_input(place: impl Into<String>, message: impl Into<String>) -> Error {

@@ -30,7 +30,7 @@ mod struct_ops;
 mod target;
 pub mod types;
 
-pub use error::Error;
+pub use error::{Error, Refused};
 pub use kconfig::{Answer as KconfigAnswer, Kconfig};
 pub use load::{Loaded, LoadedMap, LoadedProgram};
 pub use open::{MapPlan, MapSource, OpenObject, ProgramPlan};

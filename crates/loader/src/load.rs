@@ -10,7 +10,7 @@ use skep_maps::{CreateClass, CreateError, MapSpec};
 use skep_object::{DataKind, ExternKind, Object, Target};
 
 use crate::core::{self, Relocated};
-use crate::error::Error;
+use crate::error::{Error, Refused};
 use crate::kconfig::Kconfig;
 use crate::ksyms::Symbols;
 use crate::link::{self, Linked};
@@ -298,7 +298,9 @@ impl Loaded {
         kernel.prog_load(load).map_err(|error| {
             let message = error.to_string();
             let text = message.strip_prefix(&format!("{}: ", error.class)).unwrap_or(&message);
-            Error::new(error.class, place(), text)
+            let refused = Refused { errno: error.errno, message: error.message.clone(), slot: error.slot };
+            let refused = Some(refused).filter(|_| error.class == Class::Rejected);
+            Error { refused, ..Error::new(error.class, place(), text) }
         })
     }
 

@@ -78,7 +78,11 @@ fn verify_one(
     let loaded = open.load(&mut kernel);
     match (spy.take(), loaded.complete()) {
         (Some(seen), _) => row.fill(seen),
-        (None, Err(error)) => row.failed(error.to_string()),
+        (None, Err(error)) => match &error.refused {
+            // The kernel found it before its verifier was asked.
+            Some(refused) => row.refused_by(refused),
+            None => row.failed(error.to_string()),
+        },
         (None, Ok(())) => row.failed("the program was not loaded".to_string()),
     }
     Ok(row)

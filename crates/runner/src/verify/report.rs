@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use skep::abi::{Errno, KernelVersion};
-use skep::loader::OpenObject;
+use skep::loader::{OpenObject, Refused};
 use skep::{Error, Result};
 
 use super::spy::{Seen, Step};
@@ -85,6 +85,13 @@ impl ProgramVerdict {
             explanation.register.zip(explanation.value).map(|(regno, value)| format!("R{regno}={value}"));
         self.origin = seen.origin;
         self.hint = explanation.hint;
+    }
+
+    pub(super) fn refused_by(&mut self, refused: &Refused) {
+        self.verdict = "reject";
+        self.errno = refused.errno.neg();
+        self.message.clone_from(&refused.message);
+        self.insn = refused.slot;
     }
 
     pub(super) fn failed(&mut self, message: String) {

@@ -1,7 +1,7 @@
 //! Programs near the frontier of what the verifier accepts, and what is done with them.
 //!
-//! [`sample`] makes one out of bytes: pieces of a small [`grammar`] that are mostly right, some of them wrong by one, then
-//! a few [mutations](mutate). [`check`] verifies one and, if it is accepted, runs it against what the verifier claimed;
+//! [`sample`] makes one out of bytes: pieces of a small grammar that are mostly right, some of them wrong by one, then
+//! a few mutations. [`check`] verifies one and, if it is accepted, runs it against what the verifier claimed;
 //! [`recorded`] is the form in which the kernel's verdicts are kept.
 
 mod grammar;
