@@ -16,15 +16,41 @@ pub struct Effects {
     pub overridden: Option<u64>,
     /// What the system call or hook returns (`bpf_set_retval`).
     pub retval: Option<i32>,
+    /// What a decoder of infrared signals told, in order.
+    pub remote: Vec<Remote>,
 }
 
 impl Effects {
     /// Adds those of a later run.
     pub(crate) fn then(&mut self, later: Effects) {
         self.signals.extend(later.signals);
+        self.remote.extend(later.remote);
         self.overridden = later.overridden.or(self.overridden);
         self.retval = later.retval.or(self.retval);
     }
+}
+
+/// What a decoder of infrared signals tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remote {
+    /// The last key is held down (`bpf_rc_repeat`).
+    Repeat,
+    /// A key is pressed (`bpf_rc_keydown`).
+    Key {
+        /// `RC_PROTO_*`.
+        protocol: u32,
+        /// The key.
+        scancode: u64,
+        /// The remote control says that it is pressed anew by changing this.
+        toggle: bool,
+    },
+    /// A pointer moves (`bpf_rc_pointer_rel`).
+    Pointer {
+        /// To the right.
+        x: i32,
+        /// Down.
+        y: i32,
+    },
 }
 
 /// A signal to the current task (`bpf_send_signal`).

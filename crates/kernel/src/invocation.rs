@@ -60,6 +60,8 @@ pub(crate) struct Invocation {
     pub(crate) data: Option<Area>,
     /// The packet behind the context.
     pub(crate) frame: Option<Frame>,
+    /// Its segment routing header, once the program changed it.
+    pub(crate) srh: Option<crate::helpers::seg6::Srh>,
     /// The instruction pointer and mode of the registers in the context.
     pub(crate) probed: Option<Probed>,
     /// What the words of the context are, if a function is traced.

@@ -98,7 +98,7 @@ mod world;
 
 pub use config::{Clock, Config, Task};
 pub use context::{Context, PacketCtx, PtRegs, StructCtx};
-pub use effects::{Branch, Effects, PerfValue, Signal};
+pub use effects::{Branch, Effects, PerfValue, Remote, Signal};
 pub use files::Fd;
 pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;

@@ -74,10 +74,8 @@ fn tcpconnect_tells_both_ends_of_a_connection() -> Result<()> {
 
 #[test]
 fn tcpconnect_knows_ipv6_and_leaves_out_other_ports() -> Result<()> {
-    let mut sk = open("tcpconnect")?
-        .global("filter_ports_len", 1)?
-        .global("filter_ports", [22u16, 0, 0, 0, 0, 0, 0, 0])?
-        .load()?;
+    let ports = [22u16, 0, 0, 0, 0, 0, 0, 0];
+    let mut sk = open("tcpconnect")?.global("filter_ports_len", 1)?.global("filter_ports", ports)?.load()?;
     for to in ["[2001:db8::1]:443", "[2001:db8::2]:22"] {
         let sock = sk.tcp("[::1]:40000", to)?.get_u64("sk")?;
         sk.program("connect6")?.fire(args! { sk: sock })?;

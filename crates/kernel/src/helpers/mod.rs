@@ -25,7 +25,9 @@ mod printk;
 mod probe;
 mod probed;
 mod redirect;
+mod remote;
 mod ring;
+pub(crate) mod seg6;
 mod seq;
 mod show;
 mod skb;
@@ -262,6 +264,12 @@ helpers! {
     skb_set_tunnel_opt => tunnel::set_opt;
     skb_get_xfrm_state => tunnel::get_xfrm_state;
     lwt_push_encap => lwt::push_encap;
+    lwt_seg6_store_bytes => seg6::store_bytes;
+    lwt_seg6_adjust_srh => seg6::adjust_srh;
+    lwt_seg6_action => seg6::action;
+    rc_repeat => remote::repeat;
+    rc_keydown => remote::keydown;
+    rc_pointer_rel => remote::pointer_rel;
     skb_under_cgroup => cgroup::skb_under_cgroup;
     tcp_send_ack => sockopt::send_ack;
 

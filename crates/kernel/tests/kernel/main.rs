@@ -36,6 +36,7 @@ mod replay_tracing;
 mod reports;
 mod rings;
 mod robust;
+mod seg6_and_remote;
 mod seq_files;
 mod stack_ids;
 mod stacks;
