@@ -444,3 +444,12 @@ fn verify_knows_older_kernels_and_lesser_users() {
     let text = stdout(&skep(&["verify", FIREWALL, "--kernel", "all"]));
     assert!(text.lines().any(|line| line.trim_start().starts_with("5.4")), "{text}");
 }
+
+#[test]
+fn what_was_not_resolved_is_told_in_words_of_the_loader() {
+    let row = json(&["verify", "fixtures/supplied.bpf.o", "--prog", "call_missing", "--json"])[0].clone();
+    let text = "kfunc 'skep_has_no_kfunc' is referenced but wasn't resolved";
+    assert_eq!((&row["verdict"], &row["message"]), (&"reject".into(), &text.into()));
+    let log = row["log"].as_str().unwrap();
+    assert!(log.contains(&format!("1: <invalid kfunc call>\n{text}\nprocessed 2 insns")), "{log}");
+}

@@ -86,12 +86,33 @@ impl Verifier {
                 member: prog.expected_attach_type,
             }),
         };
-        skep_verifier::verify(&program, &Known::new(prog, self.kernel), self.options)
+        let mut outcome = skep_verifier::verify(&program, &Known::new(prog, self.kernel), self.options);
+        name_poison(&mut outcome, prog);
+        outcome
     }
 }
 
 fn funcs(funcs: &[super::FuncInfo]) -> Vec<Func> {
     funcs.iter().map(|it| Func { slot: it.slot as u32, type_id: TypeId(it.type_id) }).collect()
+}
+
+/// A call that stands where the loader could not resolve something is told as that, in libbpf's words
+/// (`fixup_verifier_log`).
+fn name_poison(outcome: &mut Outcome, prog: &ProgView<'_>) {
+    let Some(slot) = outcome.insn_idx.filter(|_| outcome.message.starts_with("invalid func unknown#")) else {
+        return;
+    };
+    let Ok(at) = prog.poisoned.binary_search_by_key(&slot, |it| it.0) else { return };
+    let text = &prog.poisoned[at].1;
+    let what = if text.starts_with("kfunc ") { "kfunc call" } else { "CO-RE relocation" };
+    let told = format!("{slot}: <invalid {what}>\n{text}\n");
+    let refusal = format!("{}\n", outcome.message);
+    if let Some(end) = outcome.log.rfind(&refusal) {
+        let insn = format!("{slot}: (85) call unknown#");
+        let start = outcome.log[..end].rfind(&insn).unwrap_or(end);
+        outcome.log.replace_range(start..end + refusal.len(), &told);
+    }
+    outcome.message = text.to_string();
 }
 
 /// Who may load a program at all (`bpf_prog_load`, `kernel/bpf/syscall.c`).

@@ -36,6 +36,9 @@ pub struct ProgView<'a> {
     pub btf: Option<&'a Arc<Btf>>,
     /// The kernel's types.
     pub kernel: Option<&'a TargetBtf>,
+    /// What its loader could not resolve, by ascending slot, and what to say of it: calls of helpers that there are none
+    /// of, in the place of what was there.
+    pub poisoned: &'a [(usize, Arc<str>)],
     /// The kernel's modules whose fds it names.
     pub modules: &'a [ModuleView<'a>],
     /// `fd_array`: calls of modules' functions and wide loads have places in it.

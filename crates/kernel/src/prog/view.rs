@@ -42,6 +42,7 @@ impl Front<'_> {
             funcs: if typed { &load.funcs } else { &[] },
             btf: load.btf.as_ref(),
             kernel: core.btf.as_ref(),
+            poisoned: &load.poisoned,
             modules: &modules,
             fd_array: &load.fd_array,
             attach: self.attach(core),
