@@ -48,7 +48,14 @@ fn print_row(out: &mut impl Write, row: &ProgramVerdict, log: bool) -> io::Resul
     writeln!(out, "{DIM:#}")?;
     if row.verdict != "accept" {
         let errno = if row.errno == 0 { String::new() } else { format!(" (errno {})", row.errno) };
-        writeln!(out, "          {}{errno}", row.message)?;
+        let message = match row.message.as_str() {
+            "" if row.errno == -1 => {
+                "programs of this type take capabilities that the loader does not have (--caps)"
+            }
+            "" => "BPF_PROG_LOAD refuses it before the verifier looks at it",
+            message => message,
+        };
+        writeln!(out, "          {message}{errno}")?;
         if let (Some(insn), Some(line)) = (row.insn, &row.line) {
             writeln!(out, "          {DIM}instruction {insn}, {line}{DIM:#}")?;
         } else if let Some(insn) = row.insn {

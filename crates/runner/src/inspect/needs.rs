@@ -135,7 +135,7 @@ fn program(object: &Object, plan: &ProgramPlan, code: Option<&Answered>, needs: 
 }
 
 /// The attach type that the kernel must know. One that libbpf leaves out where the kernel does not know it is none.
-pub(super) fn attach_type(plan: &ProgramPlan) -> Option<AttachType> {
+pub(crate) fn attach_type(plan: &ProgramPlan) -> Option<AttachType> {
     const MAY_BE_LEFT_OUT: u8 = sec::flags::ATTACHABLE_OPT & !sec::flags::ATTACHABLE;
     plan.attach_type.filter(|_| plan.sec.is_none_or(|def| def.flags & MAY_BE_LEFT_OUT == 0))
 }

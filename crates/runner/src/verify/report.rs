@@ -6,6 +6,7 @@ use skep::loader::{OpenObject, Refused};
 use skep::{Error, Result};
 
 use super::spy::{Seen, Step};
+use crate::inspect::needs::attach_type;
 
 /// What one program comes to on one kernel.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -114,7 +115,7 @@ pub(super) fn missing_in(open: &OpenObject, name: &str, kernel: KernelVersion) -
     if let Some(it) = prog_type {
         return Some(format!("{} is not known before Linux {}", it.uapi(), it.since()));
     }
-    let attach = plan.attach_type.filter(|it| it.since() > kernel);
+    let attach = attach_type(plan).filter(|it| it.since() > kernel);
     if let Some(it) = attach {
         return Some(format!("{} is not known before Linux {}", it.uapi(), it.since()));
     }
