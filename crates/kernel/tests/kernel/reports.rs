@@ -48,13 +48,7 @@ fn the_line_of_c() {
 }
 
 #[test]
-fn a_helper_that_is_not_emulated() {
-    let error = fault(&mut kernel(), "call 77\nexit");
-    assert_eq!(error.class(), Class::NotEmulated);
-    expect![[r#"
-        not emulated: helper bpf_rc_repeat (77) is not emulated
-          in test, instruction 0: call 0x4d"#]]
-    .assert_eq(&error.to_string());
+fn a_function_that_is_not_emulated() {
     let error = fault(&mut kernel(), "call 212\nexit");
     expect![[r#"
         program fault: there is no helper 212
@@ -62,6 +56,10 @@ fn a_helper_that_is_not_emulated() {
     .assert_eq(&error.to_string());
     let error = fault(&mut kernel(), ".hex 85 20 00 00 07 00 00 00\nexit");
     assert_eq!(error.class(), Class::NotEmulated);
+    expect![[r#"
+        not emulated: the kernel function with BTF id 7 is not emulated
+          in test, instruction 0: call kernel-function#7"#]]
+    .assert_eq(&error.to_string());
 }
 
 /// After a tail call, the report is about the program that was running.
