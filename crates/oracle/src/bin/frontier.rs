@@ -1,8 +1,9 @@
 //! The live kernel against our verifier, on samples near the frontier. As root; loads, attaches nothing.
 //!
 //! `frontier hunt SEED FIRST COUNT`: verdict, errno, last line and processed instructions; `frontier logs SEED FIRST
-//! COUNT`: whole logs; `frontier show SEED INDEX`: one sample and what both say; `frontier record COUNT | gzip -9n >
-//! fixtures/oracle/frontier-VERSION.txt.gz`: what the ordinary tests replay.
+//! COUNT`: whole logs; `frontier time SEED FIRST COUNT`: whose verification is faster; `frontier show SEED INDEX`: one
+//! sample and what both say; `frontier record COUNT | gzip -9n > fixtures/oracle/frontier-VERSION.txt.gz`: what the ordinary
+//! tests replay.
 //!
 //! Without `CAP_PERFMON` (`setpriv --bounding-set=-perfmon,-sys_admin`, and `--no-perfmon` as the last word) paths of
 //! wrong predictions are compared too.
@@ -34,14 +35,36 @@ fn main() -> io::Result<()> {
         Some("hunt") => hunt(&live, caps, number(1, 1), number(2, 0)..number(2, 0) + number(3, 1000)),
         Some("logs") => logs(&live, caps, number(1, 1), number(2, 0)..number(2, 0) + number(3, 1000)),
         Some("show") => show(&live, caps, number(1, 1), number(2, 0)),
+        Some("time") => time(&live, caps, number(1, 1), number(2, 0)..number(2, 0) + number(3, 1000)),
         Some("record") => return record(&live, number(1, 2500) as usize),
-        _ => eprintln!("frontier hunt|logs SEED FIRST COUNT, show SEED INDEX, record COUNT"),
+        _ => eprintln!("frontier hunt|logs|time SEED FIRST COUNT, show SEED INDEX, record COUNT"),
     }
     Ok(())
 }
 
 fn options(caps: Caps, log_level: u32) -> Options {
     Options { log_level, caps, max_insns: 1_000_000 }
+}
+
+/// How long we take for the programs that both accept, as a part of what the kernel says that it took, without a log on
+/// either side: the geometric mean. Only a release build says anything.
+#[expect(clippy::disallowed_methods, reason = "it measures the host's time")]
+fn time(live: &Live, caps: Caps, seed: u64, range: std::ops::Range<u64>) {
+    let (mut count, mut logs) = (0, 0.0);
+    for index in range {
+        let sample = sample_of(seed, index);
+        let start = std::time::Instant::now();
+        let ours = verify(&sample, options(caps, 0));
+        let took = start.elapsed().as_secs_f64() * 1e6;
+        let Some((theirs, log)) = live.ask(&sample, 4) else { continue };
+        let usec = log.split("verification time ").nth(1).and_then(|it| it.split(' ').next()?.parse().ok());
+        // Less than a microsecond is said to be none.
+        if let Some(usec) = usec.filter(|it: &f64| *it >= 1.0 && ours.errno.is_none() && theirs.errno == 0) {
+            count += 1;
+            logs += (took / usec).ln();
+        }
+    }
+    println!("{count} programs: {:.3} of the kernel's time", (logs / f64::from(count.max(1))).exp());
 }
 
 /// Whether a verification takes no longer than is worth waiting for.
