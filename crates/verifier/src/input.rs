@@ -157,37 +157,52 @@ impl Default for Options {
     }
 }
 
-/// What the kernel knows that is not in the program: the one way by which data comes in.
+/// What the kernel knows that is not in the program: the one way by which data comes in. Left as they are, the methods are
+/// of a kernel without types, modules and maps.
 pub trait Env {
     /// Which kernel it is.
     fn version(&self) -> KernelVersion;
 
     /// The kernel's BTF; `None`: it was built without.
-    fn kernel_btf(&self) -> Option<Arc<Btf>>;
+    fn kernel_btf(&self) -> Option<Arc<Btf>> {
+        None
+    }
 
     /// The BTF of a module behind a file descriptor (in the second half of a wide load).
     ///
     /// # Errors
     /// `EBADF`, `EINVAL`: there is none.
-    fn module_btf(&self, fd: i32) -> Result<(Arc<str>, Arc<Btf>), Errno>;
+    fn module_btf(&self, fd: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
+        let _ = fd;
+        Err(Errno::EBADF)
+    }
 
     /// The BTF of a module at an index of `fd_array` (in the offset of a call of a kernel function).
     ///
     /// # Errors
     /// As [`Env::module_btf`]; `EPROTO` without an `fd_array`.
-    fn module_btf_at(&self, index: i16) -> Result<(Arc<str>, Arc<Btf>), Errno>;
+    fn module_btf_at(&self, index: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> {
+        let _ = index;
+        Err(Errno::EPROTO)
+    }
 
     /// The map behind a file descriptor.
     ///
     /// # Errors
     /// `EBADF`: none is; `EINVAL`: it is no map.
-    fn map_by_fd(&self, fd: i32) -> Result<MapInfo, Errno>;
+    fn map_by_fd(&self, fd: i32) -> Result<MapInfo, Errno> {
+        let _ = fd;
+        Err(Errno::EBADF)
+    }
 
     /// The map at an index of `fd_array`.
     ///
     /// # Errors
     /// As [`Env::map_by_fd`]; `EPROTO` without an `fd_array`.
-    fn map_by_index(&self, index: i32) -> Result<MapInfo, Errno>;
+    fn map_by_index(&self, index: i32) -> Result<MapInfo, Errno> {
+        let _ = index;
+        Err(Errno::EPROTO)
+    }
 
     /// The file descriptor at an index of `fd_array`, for messages; `None`: not to be had.
     fn fd_at(&self, index: i32) -> Option<i32> {
@@ -202,7 +217,10 @@ pub trait Env {
 
     /// Bytes of the value of an array of one element, for maps that nobody can write any more; `None`: out of bounds
     /// or not to be had.
-    fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64>;
+    fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64> {
+        let _ = (map, off, size);
+        None
+    }
 
     /// Whether the kernel has a helper: it may be built without, or have it switched off (lockdown:
     /// `bpf_probe_write_user`).

@@ -5,22 +5,14 @@
 //! about (maps, types, the kernel) comes in through one trait, [`Env`]; nothing is read from anywhere else.
 //!
 //! ```
-//! use std::sync::Arc;
 //! use skep_abi::{Errno, KernelVersion, ProgType};
-//! use skep_btf::Btf;
-//! use skep_verifier::{Env, MapInfo, Options, Program, verify};
+//! use skep_verifier::{Env, Options, Program, verify};
 //!
 //! /// A kernel without types, modules and maps.
 //! struct Bare;
 //!
 //! impl Env for Bare {
 //!     fn version(&self) -> KernelVersion { KernelVersion::new(6, 18) }
-//!     fn kernel_btf(&self) -> Option<Arc<Btf>> { None }
-//!     fn module_btf(&self, _: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> { Err(Errno::EBADF) }
-//!     fn module_btf_at(&self, _: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> { Err(Errno::EPROTO) }
-//!     fn map_by_fd(&self, _: i32) -> Result<MapInfo, Errno> { Err(Errno::EBADF) }
-//!     fn map_by_index(&self, _: i32) -> Result<MapInfo, Errno> { Err(Errno::EPROTO) }
-//!     fn map_bytes(&self, _: &MapInfo, _: u32, _: u32) -> Option<u64> { None }
 //! }
 //!
 //! let insns = skep_isa::asm::assemble("r2 = *(u32 *)(r1 + 0)\n r0 = *(u8 *)(r2 + 12)\n exit")?;

@@ -28,10 +28,6 @@ impl Env for World {
         Some(self.kernel.clone())
     }
 
-    fn module_btf(&self, _: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EBADF)
-    }
-
     fn module_btf_at(&self, _: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> {
         Err(Errno::EBADF)
     }

@@ -67,20 +67,8 @@ impl Env for World {
         Some(Arc::clone(&self.kernel))
     }
 
-    fn module_btf(&self, _: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EBADF)
-    }
-
-    fn module_btf_at(&self, _: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EPROTO)
-    }
-
     fn map_by_fd(&self, fd: i32) -> Result<MapInfo, Errno> {
         self.maps.get(fd as usize).cloned().ok_or(Errno::EBADF)
-    }
-
-    fn map_by_index(&self, _: i32) -> Result<MapInfo, Errno> {
-        Err(Errno::EPROTO)
     }
 
     fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64> {

@@ -43,10 +43,6 @@ impl Env for Kernel<'_> {
         Some(self.btf.clone())
     }
 
-    fn module_btf(&self, _fd: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EBADF)
-    }
-
     fn module_btf_at(&self, _index: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> {
         Err(Errno::EINVAL)
     }
@@ -61,10 +57,6 @@ impl Env for Kernel<'_> {
 
     fn bound_maps(&self) -> Vec<MapInfo> {
         self.maps.to_vec()
-    }
-
-    fn map_bytes(&self, _map: &MapInfo, _off: u32, _size: u32) -> Option<u64> {
-        None
     }
 }
 

@@ -2,10 +2,8 @@
 //! `skep-oracle` wrote it): small programs for one message each, and random ones.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use skep_abi::{Errno, KernelVersion, MapType, ProgType};
-use skep_btf::Btf;
 use skep_isa::Insn;
 use skep_verifier::{Caps, Env, MapInfo, Options, Program, verify};
 
@@ -15,18 +13,6 @@ struct Maps;
 impl Env for Maps {
     fn version(&self) -> KernelVersion {
         KernelVersion::new(6, 18)
-    }
-
-    fn kernel_btf(&self) -> Option<Arc<Btf>> {
-        None
-    }
-
-    fn module_btf(&self, _fd: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EBADF)
-    }
-
-    fn module_btf_at(&self, _index: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EPROTO)
     }
 
     fn map_by_fd(&self, fd: i32) -> Result<MapInfo, Errno> {
@@ -52,14 +38,6 @@ impl Env for Maps {
             handle: fd as u64,
             arena: (0, 0),
         })
-    }
-
-    fn map_by_index(&self, _index: i32) -> Result<MapInfo, Errno> {
-        Err(Errno::EPROTO)
-    }
-
-    fn map_bytes(&self, _map: &MapInfo, _off: u32, _size: u32) -> Option<u64> {
-        None
     }
 }
 

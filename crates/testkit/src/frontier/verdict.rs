@@ -107,28 +107,8 @@ impl Env for Maps {
         KernelVersion::new(6, 18)
     }
 
-    fn kernel_btf(&self) -> Option<Arc<Btf>> {
-        None
-    }
-
-    fn module_btf(&self, _fd: i32) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EBADF)
-    }
-
-    fn module_btf_at(&self, _index: i16) -> Result<(Arc<str>, Arc<Btf>), Errno> {
-        Err(Errno::EPROTO)
-    }
-
     fn map_by_fd(&self, fd: i32) -> Result<MapInfo, Errno> {
         usize::try_from(fd).ok().and_then(|at| self.0.get(at)).cloned().ok_or(Errno::EBADF)
-    }
-
-    fn map_by_index(&self, _index: i32) -> Result<MapInfo, Errno> {
-        Err(Errno::EPROTO)
-    }
-
-    fn map_bytes(&self, _map: &MapInfo, _off: u32, _size: u32) -> Option<u64> {
-        None
     }
 }
 
