@@ -13,12 +13,14 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+pub mod attr;
 pub mod ctx;
 mod errno;
 pub mod events;
 mod features;
 pub mod flags;
 pub mod helpers;
+pub mod info;
 pub mod kfuncs;
 mod name;
 pub mod structs;

@@ -4,13 +4,13 @@ use crate::config::{Clock, Config, Task};
 use crate::context::Area;
 use crate::files::Fd;
 use crate::object::Object;
-use crate::prog::{NotVerified, ProgInfo, Verify};
+use crate::prog::{ProgInfo, Verify};
 use crate::report::{Error, over_limit};
 use crate::state::Core;
 use crate::trace::TraceLine;
 use crate::types::TargetBtf;
 use skep_abi::{Errno, MapType};
-use skep_memory::{Memory, OverLimit, UserMemory};
+use skep_memory::{Memory, UserRanges};
 use skep_vm::Stack;
 use std::fmt;
 
@@ -34,13 +34,10 @@ use std::fmt;
 pub struct Kernel {
     pub(crate) memory: Memory,
     pub(crate) core: Core,
-    pub(crate) verifier: Box<dyn Verify>,
     /// A stack for each CPU that ran something.
     pub(crate) stacks: Vec<Option<Stack>>,
     /// Context structs that were made, by their layout.
     pub(crate) areas: Vec<(&'static skep_abi::ctx::Context, Area)>,
-    /// What [`Config::memory`] refused to the last call of user space.
-    refused: Option<OverLimit>,
 }
 
 impl Kernel {
@@ -56,14 +53,7 @@ impl Kernel {
         let memory = Memory::new()?;
         memory.set_limit(config.memory);
         let stacks = vec![None; config.cpus as usize];
-        Ok(Kernel {
-            memory,
-            core: Core::new(config),
-            verifier: Box::new(NotVerified),
-            stacks,
-            areas: Vec::new(),
-            refused: None,
-        })
+        Ok(Kernel { memory, core: Core::new(config), stacks, areas: Vec::new() })
     }
 
     /// The types of the kernel that this machine simulates, if it has any.
@@ -73,7 +63,7 @@ impl Kernel {
 
     /// Has programs looked at by this verifier from now on.
     pub fn set_verifier(&mut self, verifier: Box<dyn Verify>) {
-        self.verifier = verifier;
+        self.core.verifier = verifier;
     }
 
     /// How many CPUs there are.
@@ -88,27 +78,16 @@ impl Kernel {
 
     /// What [`Config::memory`] refused, in a sentence, if that is why the last call that needed memory answered `ENOMEM`.
     pub fn refused(&self) -> Option<String> {
-        self.refused.as_ref().map(over_limit)
-    }
-
-    /// Runs something for user space that may need memory. It is `ENOMEM` if the limit refuses some, and nothing else.
-    pub(crate) fn limited<T>(
-        &mut self,
-        run: impl FnOnce(&mut Kernel) -> Result<T, Errno>,
-    ) -> Result<T, Errno> {
-        self.memory.take_refused();
-        let result = run(self);
-        self.refused = self.memory.take_refused();
-        if self.refused.is_some() { Err(Errno::ENOMEM) } else { result }
+        self.core.refused.as_ref().map(over_limit)
     }
 
     /// The current task's memory.
-    pub fn user_memory(&self) -> &UserMemory {
+    pub fn user_memory(&self) -> &UserRanges {
         &self.core.user
     }
 
     /// The current task's memory, to make some.
-    pub fn user_memory_mut(&mut self) -> &mut UserMemory {
+    pub fn user_memory_mut(&mut self) -> &mut UserRanges {
         &mut self.core.user
     }
 

@@ -5,6 +5,7 @@ use crate::kernel::Kernel;
 use crate::object::Object;
 use crate::report::LoadError;
 use crate::state::Core;
+use crate::sys::Sys;
 use skep_abi::Errno;
 use skep_btf::{Btf, Def, Kind};
 use skep_isa::Insn;
@@ -23,14 +24,7 @@ impl Kernel {
     /// The address that `/proc/kallsyms` would have for a name: of a variable of the kernel's, or of a function that its
     /// types tell of.
     pub fn ksym(&mut self, name: &str) -> Option<u64> {
-        if let Ok(Some(addr)) = self.variable(name) {
-            return Some(addr);
-        }
-        let btf = self.core.all_types()?;
-        if !LINKER.contains(&name) {
-            btf.find(Kind::Func, name)?;
-        }
-        Some(self.core.symbols.address(name)).filter(|addr| *addr != 0)
+        self.sys().ksym(name)
     }
 
     /// Opens the types of one of the kernel's modules (`BPF_BTF_GET_FD_BY_ID`): for [`ProgLoad::fd_array`], which calls
@@ -46,6 +40,21 @@ impl Kernel {
         self.core.objects.room()?;
         let id = self.core.objects.insert(Object::Btf(index));
         Ok(self.core.files.open(id))
+    }
+}
+
+impl Sys<'_> {
+    /// See [`Kernel::ksym`].
+    pub(crate) fn ksym(&mut self, name: &str) -> Option<u64> {
+        let variable = self.core.scene(self.memory).ok().and_then(|mut it| it.variable(name).ok().flatten());
+        if variable.is_some() {
+            return variable;
+        }
+        let btf = self.core.all_types()?;
+        if !LINKER.contains(&name) {
+            btf.find(Kind::Func, name)?;
+        }
+        Some(self.core.symbols.address(name)).filter(|addr| *addr != 0)
     }
 
     /// The addresses of what wide loads name by BTF id, by slot (`check_pseudo_btf_id`, `kernel/bpf/verifier.c`).

@@ -43,7 +43,8 @@
 //! ```
 //!
 //! # Where things are
-//! - `kernel`, `maps`, `prog`, `perf`: what user space does with fds: `bpf(2)` and `perf_event_open(2)`
+//! - `kernel`, `maps`, `prog`, `perf`: what user space does with fds; `sys` is what such calls work on
+//! - `bpf`: `bpf(2)` itself, which decodes and calls those
 //! - `fire`: contexts made from what a program is attached to and arguments by name
 //! - `run`, `context`, `host`: one invocation of a program, and what it sees
 //! - `kfuncs`: kernel functions that programs call by BTF id, one row each
@@ -56,6 +57,7 @@
 //! Architecture invariants: nothing here reads the host's clock, randomness, environment or files; helpers reach
 //! simulated memory through checked accesses alone; no program and no caller can make any of this panic.
 
+pub mod bpf;
 mod bprintf;
 mod btf_show;
 mod config;
@@ -88,6 +90,7 @@ mod special;
 mod stacks;
 mod state;
 mod symbols;
+mod sys;
 mod task_regs;
 mod timers;
 mod trace;
@@ -96,6 +99,7 @@ mod verdict;
 pub mod vmlinux;
 mod world;
 
+pub use bpf::UserMemory;
 pub use config::{Clock, Config, Task};
 pub use context::{Context, PacketCtx, PtRegs, StructCtx};
 pub use effects::{Branch, Effects, PerfValue, Remote, Signal};

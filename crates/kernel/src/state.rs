@@ -11,7 +11,7 @@ use crate::net::{Net, Sockets, Sysctl};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
 use crate::owned::Owned;
-use crate::prog::TextMap;
+use crate::prog::{NotVerified, TextMap, Verify};
 use crate::rng::{Rng, mix};
 use crate::stacks::Stacks;
 use crate::symbols::Symbols;
@@ -22,7 +22,7 @@ use crate::world::World;
 
 use skep_abi::Errno;
 use skep_maps::{Cx, Displaced, ObjRef, SpecialKind};
-use skep_memory::{Memory, UserMemory};
+use skep_memory::{Memory, OverLimit, UserRanges};
 use skep_vm::Poison;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(crate) struct Core {
     pub(crate) timers: Timers,
     /// Objects that programs made.
     pub(crate) owned: Owned,
-    pub(crate) user: UserMemory,
+    pub(crate) user: UserRanges,
     pub(crate) trace: TraceLog,
     /// Ids that perf events were given so far.
     pub(crate) perf_ids: u64,
@@ -89,6 +89,10 @@ pub(crate) struct Core {
     pub(crate) stacks: Stacks,
     /// What the hardware says.
     pub(crate) measured: Measured,
+    /// Looks at programs.
+    pub(crate) verifier: Box<dyn Verify>,
+    /// What [`Config::memory`] refused to the last call of user space.
+    pub(crate) refused: Option<OverLimit>,
     /// What is running.
     pub(crate) now: Invocation,
 }
@@ -114,7 +118,7 @@ impl Core {
             cookies: 0,
             timers: Timers::default(),
             owned: Owned::default(),
-            user: UserMemory::default(),
+            user: UserRanges::default(),
             trace: TraceLog::default(),
             perf_ids: 0,
             symbols: Symbols::default(),
@@ -131,6 +135,8 @@ impl Core {
             task_regs: BTreeMap::new(),
             stacks: Stacks::default(),
             measured: Measured::default(),
+            verifier: Box::new(NotVerified),
+            refused: None,
             now: Invocation::default(),
         }
     }

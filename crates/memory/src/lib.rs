@@ -59,5 +59,5 @@ pub use origin::{ObjectKind, Origin, Rights, Site};
 #[cfg(all(unix, not(skep_portable_memory)))]
 pub use pages::HostPages;
 pub use snapshot::{RestoreError, Snapshot};
-pub use user::{UserFault, UserMemory, UserRangeError};
+pub use user::{UserFault, UserRangeError, UserRanges};
 pub use window::Window;

@@ -7,8 +7,8 @@ use std::fmt;
 /// The memory of the simulated user space: ranges of bytes at any 64-bit address that is not simulated kernel memory.
 ///
 /// ```
-/// # use skep_memory::UserMemory;
-/// let mut user = UserMemory::new();
+/// # use skep_memory::UserRanges;
+/// let mut user = UserRanges::new();
 /// user.insert(0x7fff_0000_1000, b"/bin/sh\0".to_vec())?;
 /// let mut name = [0; 16];
 /// assert_eq!(user.read_str(0x7fff_0000_1005, &mut name)?, 3);
@@ -16,7 +16,7 @@ use std::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, Debug)]
-pub struct UserMemory {
+pub struct UserRanges {
     /// By first address. None is empty, none overlaps another.
     ranges: BTreeMap<u64, Range>,
 }
@@ -77,10 +77,10 @@ impl fmt::Display for UserFault {
 
 impl std::error::Error for UserFault {}
 
-impl UserMemory {
+impl UserRanges {
     /// No memory at all: every access fails.
-    pub fn new() -> UserMemory {
-        UserMemory::default()
+    pub fn new() -> UserRanges {
+        UserRanges::default()
     }
 
     /// Maps `bytes` at `addr`. Ranges that touch can be read across.
@@ -94,7 +94,7 @@ impl UserMemory {
     /// Maps `bytes` at `addr`, where `bpf_probe_write_user` cannot write.
     ///
     /// # Errors
-    /// As for [`insert`](UserMemory::insert).
+    /// As for [`insert`](UserRanges::insert).
     pub fn insert_read_only(&mut self, addr: u64, bytes: impl Into<Vec<u8>>) -> Result<(), UserRangeError> {
         self.insert_range(addr, Range { bytes: bytes.into(), writable: false })
     }

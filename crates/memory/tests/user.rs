@@ -1,10 +1,10 @@
 //! User memory, against what `probe_read_user` does.
 
 use skep_memory::layout::{PACKET_BASE, PACKET_SIZE, VALUES_BASE};
-use skep_memory::{UserFault, UserMemory, UserRangeError};
+use skep_memory::{UserFault, UserRangeError, UserRanges};
 
-fn user() -> UserMemory {
-    let mut user = UserMemory::new();
+fn user() -> UserRanges {
+    let mut user = UserRanges::new();
     user.insert(0x1000, *b"abcdefgh").unwrap();
     user.insert(0x1008, *b"ij\0lmnop").unwrap();
     user.insert_read_only(0x2000, *b"constant").unwrap();

@@ -4,7 +4,7 @@
 //! for: until some thousands of firings later.
 
 use crate::world::{Piece, World};
-use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights, UserMemory};
+use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights, UserRanges};
 use std::collections::VecDeque;
 
 /// How much is kept, in bytes of each kind of memory.
@@ -32,7 +32,7 @@ pub(crate) struct Keep {
 
 impl Keep {
     /// Drops what is too old.
-    pub(crate) fn next_firing(&mut self, memory: &Memory, user: &mut UserMemory, world: &mut World) {
+    pub(crate) fn next_firing(&mut self, memory: &Memory, user: &mut UserRanges, world: &mut World) {
         while self.piece_bytes > KEPT as u64 {
             let Some(piece) = self.pieces.pop_front() else { break };
             self.piece_bytes -= piece.len;
@@ -68,7 +68,7 @@ impl Keep {
     }
 
     /// Puts bytes into user memory, with zeros behind them.
-    pub(crate) fn user(&mut self, user: &mut UserMemory, bytes: &[u8]) -> Result<u64, String> {
+    pub(crate) fn user(&mut self, user: &mut UserRanges, bytes: &[u8]) -> Result<u64, String> {
         let len = (bytes.len() as u64 + 1).next_multiple_of(16);
         if self.user_end - self.user_next < len {
             let start = self.user_end.max(USER_START);
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn memory_is_kept_for_a_while_and_not_for_ever() {
         let memory = Memory::new().unwrap();
-        let (mut keep, mut user) = (Keep::default(), UserMemory::new());
+        let (mut keep, mut user) = (Keep::default(), UserRanges::new());
         let first = keep.kernel(&memory, "x", b"abc").unwrap();
         let first_user = keep.user(&mut user, b"abc").unwrap();
         for _ in 0..5 {

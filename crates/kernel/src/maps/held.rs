@@ -2,8 +2,9 @@
 
 use super::owner_of;
 use crate::files::Fd;
-use crate::kernel::Kernel;
 use crate::outside::OutsideKind;
+use crate::state::Core;
+use crate::sys::Sys;
 use skep_abi::{AttachType, Errno, MapType, ProgType};
 use skep_maps::{MapSpec, ObjRef};
 
@@ -41,7 +42,7 @@ fn fd_of(value: &[u8]) -> Result<Fd, Errno> {
     i32::try_from(wide).map(Fd).map_err(|_| Errno::EINVAL)
 }
 
-impl Kernel {
+impl Sys<'_> {
     /// Has an element hold what an fd stands for (`bpf_fd_array_map_update_elem`, `bpf_fd_htab_map_update_elem`, and
     /// those of maps of sockets).
     pub(super) fn store_fd(&mut self, id: ObjRef, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
@@ -54,10 +55,10 @@ impl Kernel {
         let stored = match object.map.spec().kind {
             MapType::ProgArray => self.prog_for(id, fd)?,
             MapType::PerfEventArray => self.event_for(fd)?,
-            MapType::CgroupArray => self.outside_for(fd, OutsideKind::Cgroup, Errno::EBADF)?,
+            MapType::CgroupArray => self.core.outside_for(fd, OutsideKind::Cgroup, Errno::EBADF)?,
             MapType::Xskmap => self.xdp_socket_for(fd)?,
             MapType::Sockmap | MapType::Sockhash | MapType::ReuseportSockarray => {
-                self.outside_for(fd, OutsideKind::Socket, Errno::ENOTSOCK)?
+                self.core.outside_for(fd, OutsideKind::Socket, Errno::ENOTSOCK)?
             }
             _ => self.inner_for(id, fd)?,
         };
@@ -71,14 +72,6 @@ impl Kernel {
         Ok(())
     }
 
-    /// What a slot shows user space: the id of a program or map, the cookie of a socket.
-    pub(super) fn show_held(&self, spec: &MapSpec, held: ObjRef) -> Vec<u8> {
-        match self.core.outside(held) {
-            Some(socket) if spec.value_size == 8 => socket.cookie.to_le_bytes().to_vec(),
-            _ => super::id_of(held).to_le_bytes().to_vec(),
-        }
-    }
-
     /// Puts a device or CPU into a map (`__dev_map_update_elem`, `cpu_map_update_elem`). Every device number but 0 is
     /// that of a device.
     pub(super) fn store_target(
@@ -88,7 +81,7 @@ impl Kernel {
         value: &[u8],
         flags: u64,
     ) -> Result<(), Errno> {
-        let cx = self.core.cx(&self.memory);
+        let cx = self.core.cx(self.memory);
         let object = self.core.objects.map(id).ok_or(Errno::EINVAL)?;
         object.map.admits(&cx, key, value, flags)?;
         let kind = object.map.spec().kind;
@@ -122,34 +115,11 @@ impl Kernel {
         if fits { Ok(id) } else { Err(Errno::EINVAL) }
     }
 
-    /// The address of the object whose descriptor a key is.
-    pub(super) fn owner_for(&self, id: ObjRef, key: &[u8]) -> Result<u64, Errno> {
-        let fd = fd_of(key)?;
-        let kind = self.core.objects.map(id).map(|it| it.map.spec().kind).ok_or(Errno::EINVAL)?;
-        let (wanted, otherwise) = match kind {
-            MapType::SkStorage => (OutsideKind::Socket, Errno::ENOTSOCK),
-            MapType::TaskStorage => (OutsideKind::Task, Errno::EBADF),
-            MapType::CgrpStorage => (OutsideKind::Cgroup, Errno::EBADF),
-            _ => (OutsideKind::Inode, Errno::EBADF),
-        };
-        let owner = self.outside_for(fd, wanted, otherwise)?;
-        self.core.outside(owner).map(|it| it.addr).ok_or(Errno::EBADF)
-    }
-
-    /// The object of a kind that a descriptor stands for; `otherwise` if it stands for something else.
-    fn outside_for(&self, fd: Fd, kind: OutsideKind, otherwise: Errno) -> Result<ObjRef, Errno> {
-        self.core.files.get(fd)?;
-        match self.core.outside_of(fd) {
-            Ok((id, it)) if it.kind == kind => Ok(id),
-            _ => Err(otherwise),
-        }
-    }
-
     /// The socket to put into an XSKMAP (`xsk_map_update_elem`).
     fn xdp_socket_for(&self, fd: Fd) -> Result<ObjRef, Errno> {
-        self.outside_for(fd, OutsideKind::XdpSocket, Errno::ENOTSOCK).or_else(|errno| {
+        self.core.outside_for(fd, OutsideKind::XdpSocket, Errno::ENOTSOCK).or_else(|errno| {
             // A socket of another family.
-            self.outside_for(fd, OutsideKind::Socket, errno).and(Err(Errno::EOPNOTSUPP))
+            self.core.outside_for(fd, OutsideKind::Socket, errno).and(Err(Errno::EOPNOTSUPP))
         })
     }
 
@@ -177,5 +147,38 @@ impl Kernel {
         let id = self.core.map_of(fd)?;
         let spec = |id| self.core.objects.map(id).map(|it| it.map.spec()).ok_or(Errno::EINVAL);
         if spec(outer)?.takes_inner(spec(id)?) { Ok(id) } else { Err(Errno::EINVAL) }
+    }
+}
+
+impl Core {
+    /// What a slot shows user space: the id of a program or map, the cookie of a socket.
+    pub(super) fn show_held(&self, spec: &MapSpec, held: ObjRef) -> Vec<u8> {
+        match self.outside(held) {
+            Some(socket) if spec.value_size == 8 => socket.cookie.to_le_bytes().to_vec(),
+            _ => super::id_of(held).to_le_bytes().to_vec(),
+        }
+    }
+
+    /// The address of the object whose descriptor a key is.
+    pub(super) fn owner_for(&self, id: ObjRef, key: &[u8]) -> Result<u64, Errno> {
+        let fd = fd_of(key)?;
+        let kind = self.objects.map(id).map(|it| it.map.spec().kind).ok_or(Errno::EINVAL)?;
+        let (wanted, otherwise) = match kind {
+            MapType::SkStorage => (OutsideKind::Socket, Errno::ENOTSOCK),
+            MapType::TaskStorage => (OutsideKind::Task, Errno::EBADF),
+            MapType::CgrpStorage => (OutsideKind::Cgroup, Errno::EBADF),
+            _ => (OutsideKind::Inode, Errno::EBADF),
+        };
+        let owner = self.outside_for(fd, wanted, otherwise)?;
+        self.outside(owner).map(|it| it.addr).ok_or(Errno::EBADF)
+    }
+
+    /// The object of a kind that a descriptor stands for; `otherwise` if it stands for something else.
+    fn outside_for(&self, fd: Fd, kind: OutsideKind, otherwise: Errno) -> Result<ObjRef, Errno> {
+        self.files.get(fd)?;
+        match self.outside_of(fd) {
+            Ok((id, it)) if it.kind == kind => Ok(id),
+            _ => Err(otherwise),
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::notes::has_typed_pointers;
 use crate::object::Object;
 use crate::report::LoadError;
 use crate::state::Core;
+use crate::sys::Sys;
 use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
 use skep_abi::{Errno, MapType, ProgType};
 use skep_isa::facts::Facts;
@@ -28,7 +29,13 @@ impl Kernel {
     ///
     /// # Errors
     /// What the kernel refuses, with its errno and, where it logs one, its sentence; see [`LoadError`].
-    pub fn prog_load(&mut self, mut load: ProgLoad) -> Result<Fd, LoadError> {
+    pub fn prog_load(&mut self, load: ProgLoad) -> Result<Fd, LoadError> {
+        self.sys().prog_load(load)
+    }
+}
+
+impl Sys<'_> {
+    pub(crate) fn prog_load(&mut self, mut load: ProgLoad) -> Result<Fd, LoadError> {
         self.load(&mut load).map_err(|mut error| {
             let slot = error.slot;
             error.line = slot.and_then(|slot| super::lines::at(&load.lines, slot, |it| it.slot)).cloned();
@@ -41,15 +48,12 @@ impl Kernel {
         let attach = check::front(load)?;
         let attached = super::attach::check(load, self.core.btf.as_ref())?;
         let target = match (load.attach_prog, &load.attach_func) {
-            (Some(fd), Some(func)) => {
-                Some(super::extend::check_target(&self.core, load.prog_type, fd, func)?)
-            }
+            (Some(fd), Some(func)) => Some(super::extend::check_target(self.core, load.prog_type, fd, func)?),
             _ => None,
         };
         let named = self.named_by_id(&load.insns)?;
-        let core = &self.core;
-        let mut resolved =
-            resolve::resolve(load, &named, &core.files, &core.objects, &core.cx(&self.memory))?;
+        let core = &*self.core;
+        let mut resolved = resolve::resolve(load, &named, &core.files, &core.objects, &core.cx(self.memory))?;
         let front = Front { load, attach_type: attach, attached: &attached, target, resolved: &resolved };
         let verdict = self.verify(&front)?;
         if let Verdict::Accepted { facts, .. } = &verdict {
@@ -75,7 +79,7 @@ impl Kernel {
                 typed_pointers,
                 attach_name: attached.name,
                 attach_void: attached.void,
-                ..info(&self.core, load, attach, verdict, &resolved.insns)
+                ..info(self.core, load, attach, verdict, &resolved.insns)
             }),
             program: Arc::new(program.with_tag(tag)),
             maps: resolved.maps.iter().map(|it| it.0).collect(),
@@ -92,7 +96,7 @@ impl Kernel {
         if !front.load.verify {
             return Ok(Verdict::NotVerified);
         }
-        match front.show(&self.core, &self.memory, |view| self.verifier.verify(view)) {
+        match front.show(self.core, self.memory, |view| self.core.verifier.verify(view)) {
             Verdict::Rejected(no) => {
                 let error = LoadError::rejected(no.errno, no.slot, no.message);
                 Err(LoadError { log: no.log, ..error })

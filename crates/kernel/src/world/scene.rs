@@ -8,7 +8,7 @@ use crate::config::Task;
 use crate::probe::is_user;
 use crate::state::Core;
 use skep_btf::{Btf, FieldRef, TypeId};
-use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights, UserMemory};
+use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights, UserRanges};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -121,7 +121,7 @@ impl Spot {
 /// What objects are made with.
 pub(crate) struct Scene<'a> {
     pub(crate) memory: &'a Memory,
-    pub(crate) user: &'a mut UserMemory,
+    pub(crate) user: &'a mut UserRanges,
     pub(crate) world: &'a mut World,
     pub(crate) btf: Arc<Btf>,
     pub(crate) cpus: u32,
@@ -142,7 +142,7 @@ impl Core {
 
 impl World {
     /// Ends memory that was made.
-    pub(crate) fn end(&mut self, piece: Piece, memory: &Memory, user: &mut UserMemory) {
+    pub(crate) fn end(&mut self, piece: Piece, memory: &Memory, user: &mut UserRanges) {
         if is_user(piece.addr) {
             if user.remove(piece.addr).is_some() {
                 memory.give_outside(piece.len);
