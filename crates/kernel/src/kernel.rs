@@ -9,7 +9,7 @@ use crate::report::{Error, over_limit};
 use crate::state::Core;
 use crate::trace::TraceLine;
 use crate::types::TargetBtf;
-use skep_abi::{Errno, MapType};
+use skep_abi::Errno;
 use skep_memory::{Memory, UserRanges};
 use skep_vm::Stack;
 use std::fmt;
@@ -128,17 +128,6 @@ impl Kernel {
         self.core.trace.take()
     }
 
-    /// Closes an fd. What it stood for ends when nothing else refers to it; a PROG_ARRAY whose last fd goes is emptied,
-    /// and a PERF_EVENT_ARRAY gives the events back that were put in through this fd.
-    ///
-    /// # Errors
-    /// `EBADF`: it is not open.
-    pub fn close(&mut self, fd: Fd) -> Result<(), Errno> {
-        self.core.close_fd(fd)?;
-        self.core.sweep(&self.memory);
-        Ok(())
-    }
-
     /// What a program is.
     ///
     /// # Errors
@@ -153,7 +142,7 @@ impl Kernel {
     /// # Errors
     /// `EBADF`: no open fd. `EINVAL`: not a program's.
     pub fn prog_id(&self, fd: Fd) -> Result<u32, Errno> {
-        self.core.prog_of(fd).map(crate::maps::id_of)
+        self.core.prog_of(fd).map(|id| self.core.objects.number(id))
     }
 
     /// Notes that an EXT program replaces a function of this one, or that it no longer does (`is_extended`): such a
@@ -175,36 +164,6 @@ impl Kernel {
 }
 
 impl Core {
-    /// Closes an fd; what it stood for is not swept away yet.
-    pub(crate) fn close_fd(&mut self, fd: Fd) -> Result<(), Errno> {
-        let id = self.files.close(fd)?;
-        self.close_map(id);
-        self.objects.release(id);
-        Ok(())
-    }
-
-    /// What closing an fd of a map does beside dropping a reference (`bpf_map_release`, `bpf_map_put_uref`).
-    fn close_map(&mut self, id: skep_maps::ObjRef) {
-        let Some(object) = self.objects.map_mut(id) else { return };
-        object.fds = object.fds.saturating_sub(1);
-        let last = object.fds == 0;
-        let preserve = object.map.spec().flags & skep_abi::flags::BPF_F_PRESERVE_ELEMS != 0;
-        let empties = match object.map.spec().kind {
-            MapType::ProgArray => object.fds == 0,
-            // One fd is one open file here: there is no way yet to open a map twice.
-            MapType::PerfEventArray => object.fds == 0 && !preserve,
-            _ => false,
-        };
-        if last {
-            self.end_timers_of(id);
-        }
-        let Some(object) = self.objects.map_mut(id).filter(|_| empties) else { return };
-        let slots: Vec<u32> = object.map.objects().map(|(index, _)| index).collect();
-        let taken: Vec<_> =
-            slots.into_iter().filter_map(|index| object.map.take_object(index).ok()).collect();
-        self.drop_objects(taken);
-    }
-
     /// Drops handles that left a map.
     pub(crate) fn drop_objects(&mut self, objects: impl IntoIterator<Item = skep_maps::ObjRef>) {
         for id in objects {

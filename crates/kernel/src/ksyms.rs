@@ -2,13 +2,14 @@
 
 use crate::files::Fd;
 use crate::kernel::Kernel;
-use crate::object::Object;
+use crate::object::Noun;
 use crate::report::LoadError;
 use crate::state::Core;
 use crate::sys::Sys;
 use skep_abi::Errno;
 use skep_btf::{Btf, Def, Kind};
 use skep_isa::Insn;
+use skep_maps::ObjRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,12 +34,14 @@ impl Kernel {
     /// [`ProgLoad::fd_array`]: crate::ProgLoad::fd_array
     ///
     /// # Errors
-    /// `ENOENT`: the kernel's types have no such module. `ENFILE`: there are too many objects.
+    /// `ENOENT`: the kernel's types have no such module. `EMFILE`: the process has as many descriptors as it may.
     pub fn module_fd(&mut self, module: &str) -> Result<Fd, Errno> {
         let modules = self.core.btf.iter().flat_map(|it| &it.modules);
         let index = modules.enumerate().find(|(_, it)| &*it.0 == module).ok_or(Errno::ENOENT)?.0;
-        self.core.objects.room()?;
-        let id = self.core.objects.insert(Object::Btf(index));
+        self.core.files.room()?;
+        let of_module = |id: &ObjRef| self.core.objects.btf(*id).and_then(|it| it.module) == Some(index);
+        let id = self.core.objects.of(Noun::Btf).find(of_module).ok_or(Errno::ENOENT)?;
+        self.core.objects.retain(id);
         Ok(self.core.files.open(id))
     }
 }
@@ -104,10 +107,7 @@ impl Sys<'_> {
 impl Core {
     /// The module whose types an fd is of, by its number among the kernel's.
     pub(crate) fn module_of(&self, fd: i32) -> Option<usize> {
-        match self.objects.get(self.files.get(Fd(fd)).ok()?)? {
-            Object::Btf(number) => Some(*number),
-            _ => None,
-        }
+        self.objects.btf(self.files.get(Fd(fd)).ok()?)?.module
     }
 
     /// All types, those of modules too: ids of the kernel's own are those of its BTF.

@@ -59,6 +59,7 @@
 
 pub mod bpf;
 mod bprintf;
+mod btf_object;
 mod btf_show;
 mod config;
 mod context;
@@ -100,10 +101,11 @@ pub mod vmlinux;
 mod world;
 
 pub use bpf::UserMemory;
+pub use btf_object::BtfInfo;
 pub use config::{Clock, Config, Task};
 pub use context::{Context, PacketCtx, PtRegs, StructCtx};
 pub use effects::{Branch, Effects, PerfValue, Remote, Signal};
-pub use files::Fd;
+pub use files::{Credentials, Fd, Process};
 pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;
 pub use invocation::{NextHop, Redirect, Through};
@@ -111,6 +113,7 @@ pub use kernel::Kernel;
 pub use kfuncs::emulated_kfuncs;
 pub use net::{ClonedPacket, Device, Net, NetEffects, NetSocket, Prefix, Route, RouteKind, Sysctl, Tunnel};
 pub use notes::Note;
+pub use object::Noun;
 pub use outside::OutsideKind;
 pub use perf::{PerfEventAttr, PerfRing};
 pub use prog::{

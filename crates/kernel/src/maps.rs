@@ -139,7 +139,7 @@ impl Kernel {
     /// # Errors
     /// `EBADF`, `EINVAL`: no map.
     pub fn map_id(&self, fd: Fd) -> Result<u32, Errno> {
-        self.core.map_of(fd).map(id_of)
+        self.core.map_of(fd).map(|id| self.core.objects.number(id))
     }
 
     /// Whether `poll(2)` of a ring buffer says that there is something to read. Asking takes it away.
@@ -176,12 +176,11 @@ impl Sys<'_> {
         let access = Access::of_flags(spec.flags);
         let map = self.new_map(spec)?;
         let ring = map.ring().map(|it| it.pages());
-        let object = MapObject { map, types, access, fds: 1, owner: None, poll: false };
-        let id = self.core.objects.insert(Object::Map(Box::new(object)));
+        let id = self.core.objects.insert(Object::Map(Box::new(MapObject::new(map, types))));
         if let Some(base) = ring {
             self.core.rings.insert(base, id);
         }
-        Ok(self.core.files.open(id))
+        Ok(self.core.files.open_with(id, access))
     }
 
     /// See [`Kernel::map_create_with_inner`].
@@ -200,7 +199,7 @@ impl Sys<'_> {
     ) -> Result<(), Errno> {
         let (id, map) = self.writable(fd)?;
         match held::shape(map.spec().kind) {
-            Shape::Fds => return self.store_fd(id, key, value, flags),
+            Shape::Fds => return self.store_fd(fd, key, value, flags),
             Shape::Targets => return self.store_target(id, key, value, flags),
             Shape::Owned => {
                 let owner = self.core.owner_for(id, key)?;
@@ -284,13 +283,10 @@ impl Sys<'_> {
 
     /// The map that an fd stands for, if the fd may change it, and it is not frozen.
     fn writable(&mut self, fd: Fd) -> Result<(ObjRef, &mut Map), Errno> {
+        let access = self.core.files.file(fd)?.access;
         let id = self.core.map_of(fd)?;
         let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
-        if object.map.user_access(object.access).write {
-            Ok((id, &mut object.map))
-        } else {
-            Err(Errno::EPERM)
-        }
+        if object.map.user_access(access).write { Ok((id, &mut object.map)) } else { Err(Errno::EPERM) }
     }
 
     /// Runs an operation on a map.
@@ -310,11 +306,6 @@ impl Sys<'_> {
         self.core.drop_displaced(displaced);
         self.core.sweep(self.memory);
     }
-}
-
-/// The id of a program or map, as user space sees it: ids begin at 1.
-pub(crate) fn id_of(id: ObjRef) -> u32 {
-    id.0 + 1
 }
 
 /// What a PROG_ARRAY asks of the programs in it, if this one is first.
@@ -341,7 +332,11 @@ impl Core {
     /// The map that an fd stands for, if the fd may read it.
     fn readable(&self, fd: Fd) -> Result<&Map, Errno> {
         let object = self.objects.map(self.map_of(fd)?).ok_or(Errno::EINVAL)?;
-        if object.map.user_access(object.access).read { Ok(&object.map) } else { Err(Errno::EPERM) }
+        if object.map.user_access(self.files.file(fd)?.access).read {
+            Ok(&object.map)
+        } else {
+            Err(Errno::EPERM)
+        }
     }
 
     /// See [`Kernel::map_lookup_elem`].

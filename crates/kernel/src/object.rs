@@ -1,12 +1,16 @@
 //! Everything that a file descriptor can stand for, counted by its users.
 
+use crate::btf_object::BtfInfo;
+use crate::files::FileId;
 use crate::outside::Outside;
 use crate::perf::PerfEvent;
 use crate::prog::Prog;
-use crate::types::MapTypes;
+use crate::types::{MapTypes, TargetBtf};
 use skep_abi::Errno;
-use skep_maps::{Access, Map, ObjRef};
+use skep_maps::{Map, ObjRef};
 use skep_memory::layout::{HANDLE_BASE, HANDLE_SIZE};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Bytes of address space of a handle: what `struct bpf_map` is small against.
 const HANDLE_STRIDE: u64 = 64;
@@ -17,8 +21,32 @@ pub(crate) enum Object {
     Prog(Prog),
     Perf(PerfEvent),
     Outside(Outside),
-    /// The types of one of the kernel's modules, by its number among [`TargetBtf::modules`](crate::TargetBtf::modules).
-    Btf(usize),
+    Btf(BtfInfo),
+}
+
+impl Object {
+    /// Whose ids it has one of.
+    fn noun(&self) -> Option<Noun> {
+        match self {
+            Object::Map(_) => Some(Noun::Map),
+            Object::Prog(_) => Some(Noun::Prog),
+            Object::Btf(_) => Some(Noun::Btf),
+            Object::Perf(_) | Object::Outside(_) => None,
+        }
+    }
+}
+
+/// The kinds of objects that have ids, each kind its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Noun {
+    /// Programs.
+    Prog,
+    /// Maps.
+    Map,
+    /// Types.
+    Btf,
+    /// Links.
+    Link,
 }
 
 /// A map and what the kernel keeps beside it.
@@ -26,14 +54,21 @@ pub(crate) struct MapObject {
     pub(crate) map: Map,
     /// The types of its keys and values, if they were told.
     pub(crate) types: Option<MapTypes>,
-    /// What its fds may do.
-    pub(crate) access: Access,
-    /// Open fds (`usercnt`): programs keep a map alive, but only user space keeps what is in a PROG_ARRAY.
+    /// Open files and pins (`usercnt`): programs keep a map alive, but only user space keeps what is in a PROG_ARRAY.
     pub(crate) fds: u32,
+    /// Of a PERF_EVENT_ARRAY: through which open file each event was put in (`struct bpf_event_entry`).
+    pub(crate) through: BTreeMap<u32, FileId>,
     /// What programs a PROG_ARRAY takes: the first one that was put in, or that uses it, decides.
     pub(crate) owner: Option<Owner>,
     /// A reader of the ring buffer should be woken.
     pub(crate) poll: bool,
+}
+
+impl MapObject {
+    /// A new map, for the one open file that its maker gets.
+    pub(crate) fn new(map: Map, types: Option<MapTypes>) -> MapObject {
+        MapObject { map, types, fds: 1, through: BTreeMap::new(), owner: None, poll: false }
+    }
 }
 
 /// What all programs of a PROG_ARRAY have in common (`struct bpf_map_owner`).
@@ -51,15 +86,53 @@ pub(crate) struct Objects {
     free: Vec<u32>,
     /// Objects that nobody refers to any more; they go when no program can be running on them.
     dead: Vec<ObjRef>,
+    /// Ids of each kind.
+    ids: [Ids; 4],
 }
 
 #[derive(Default)]
 struct Slot {
     object: Option<Object>,
     refs: u32,
+    /// Its id among those of its kind; 0: it has none.
+    number: u32,
+}
+
+/// The ids of a kind. One that was given back is not given out again before all others were (`idr_alloc_cyclic`).
+#[derive(Default)]
+struct Ids {
+    last: u32,
+    used: BTreeMap<u32, ObjRef>,
+}
+
+impl Ids {
+    const MOST: u32 = i32::MAX as u32 - 1;
+
+    fn take(&mut self, id: ObjRef) -> u32 {
+        loop {
+            self.last = if self.last >= Ids::MOST { 1 } else { self.last + 1 };
+            if let std::collections::btree_map::Entry::Vacant(place) = self.used.entry(self.last) {
+                place.insert(id);
+                return self.last;
+            }
+        }
+    }
 }
 
 impl Objects {
+    /// The objects of a machine that has just started: the types of its kernel, which stay.
+    pub(crate) fn new(target: Option<&TargetBtf>) -> Objects {
+        let mut objects = Objects::default();
+        let Some(target) = target else { return objects };
+        let vmlinux = (Arc::from("vmlinux"), Arc::clone(&target.vmlinux), None);
+        let modules = target.modules.iter().enumerate();
+        let modules = modules.map(|(number, (name, btf))| (Arc::clone(name), Arc::clone(btf), Some(number)));
+        for (name, btf, module) in std::iter::once(vmlinux).chain(modules) {
+            objects.insert(Object::Btf(BtfInfo { btf, raw: None, name, kernel: true, module }));
+        }
+        objects
+    }
+
     /// Whether there is address space left for one more object's handle.
     ///
     /// # Errors
@@ -76,17 +149,40 @@ impl Objects {
 
     /// Adds an object with one reference, the caller's, who asked for [`Objects::room`].
     pub(crate) fn insert(&mut self, object: Object) -> ObjRef {
-        let slot = Slot { object: Some(object), refs: 1 };
+        let id = self.next_id();
+        let number = object.noun().map_or(0, |noun| self.ids[noun as usize].take(id));
+        let slot = Slot { object: Some(object), refs: 1, number };
         match self.free.pop() {
-            Some(index) => {
-                self.slots[index as usize] = slot;
-                ObjRef(index)
-            }
-            None => {
-                self.slots.push(slot);
-                ObjRef(self.slots.len() as u32 - 1)
-            }
+            Some(index) => self.slots[index as usize] = slot,
+            None => self.slots.push(slot),
         }
+        id
+    }
+
+    /// The id of an object, as user space and programs see it; 0 for what has none.
+    pub(crate) fn number(&self, id: ObjRef) -> u32 {
+        self.slots.get(id.0 as usize).map_or(0, |it| it.number)
+    }
+
+    /// The object of a kind that has an id, unless it is about to end.
+    pub(crate) fn by_number(&self, noun: Noun, number: u32) -> Option<ObjRef> {
+        let id = *self.ids[noun as usize].used.get(&number)?;
+        self.lives(id).then_some(id)
+    }
+
+    /// The lowest id of a kind that is larger (`BPF_*_GET_NEXT_ID`).
+    pub(crate) fn next_number(&self, noun: Noun, after: u32) -> Option<u32> {
+        let mut larger = self.ids[noun as usize].used.range(after.checked_add(1)?..);
+        larger.find(|it| self.lives(*it.1)).map(|it| *it.0)
+    }
+
+    /// Every object of a kind, by id.
+    pub(crate) fn of(&self, noun: Noun) -> impl Iterator<Item = ObjRef> {
+        self.ids[noun as usize].used.values().copied().filter(|id| self.lives(*id))
+    }
+
+    fn lives(&self, id: ObjRef) -> bool {
+        self.slots.get(id.0 as usize).is_some_and(|it| it.refs > 0)
     }
 
     pub(crate) fn get(&self, id: ObjRef) -> Option<&Object> {
@@ -121,6 +217,13 @@ impl Objects {
     pub(crate) fn prog_mut(&mut self, id: ObjRef) -> Option<&mut Prog> {
         match self.get_mut(id)? {
             Object::Prog(prog) => Some(prog),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn btf(&self, id: ObjRef) -> Option<&BtfInfo> {
+        match self.get(id)? {
+            Object::Btf(btf) => Some(btf),
             _ => None,
         }
     }
@@ -163,6 +266,10 @@ impl Objects {
             if slot.refs == 0
                 && let Some(object) = slot.object.take()
             {
+                let number = std::mem::take(&mut slot.number);
+                if let Some(noun) = object.noun() {
+                    self.ids[noun as usize].used.remove(&number);
+                }
                 self.free.push(id.0);
                 return Some((id, object));
             }

@@ -99,6 +99,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(config: Config) -> Core {
+        let objects = Objects::new(config.btf.as_ref());
         Core {
             cpus: config.cpus,
             seed: config.seed,
@@ -110,7 +111,7 @@ impl Core {
             all_types: std::cell::OnceCell::new(),
             world: World::default(),
             prandom: (0..config.cpus).map(|cpu| Rng::new(config.seed, cpu)).collect(),
-            objects: Objects::default(),
+            objects,
             files: Files::default(),
             text: TextMap::default(),
             rings: BTreeMap::new(),

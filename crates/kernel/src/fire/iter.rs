@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::effects::Effects;
 use crate::files::Fd;
 use crate::kernel::Kernel;
+use crate::object::Noun;
 use crate::report::RunError;
 use crate::run::{Ran, Run};
 use crate::world::{Args, FieldValue};
@@ -154,7 +155,8 @@ impl Firing<'_, '_> {
     /// The machine's own maps or programs, as kernel objects.
     fn of_machine(&mut self, kind: &str, maps: bool) -> Vec<Row> {
         let field = if maps { "map" } else { "prog" };
-        let objects: Vec<ObjRef> = self.kernel.core.objects.all().collect();
+        let noun = if maps { Noun::Map } else { Noun::Prog };
+        let objects: Vec<ObjRef> = self.kernel.core.objects.of(noun).collect();
         let chosen = objects.into_iter().filter_map(|id| match maps {
             true => self.map_fields(id),
             false => self.prog_fields(id),
@@ -183,7 +185,7 @@ impl Firing<'_, '_> {
         let name: String = spec.name.chars().take(15).collect();
         let fields = Args::new()
             .with("name", name)
-            .with("id", id.0 + 1)
+            .with("id", self.kernel.core.objects.number(id))
             .with("map_type", spec.kind.to_u32())
             .with("key_size", spec.key_size)
             .with("value_size", spec.value_size)
@@ -198,7 +200,7 @@ impl Firing<'_, '_> {
         let fields = Args::new()
             .with("type", info.prog_type.to_u32())
             .with("aux.name", name)
-            .with("aux.id", id.0 + 1)
+            .with("aux.id", self.kernel.core.objects.number(id))
             .with("aux.attach_func_name", info.attach_name.as_deref().unwrap_or(""));
         Some(fields)
     }

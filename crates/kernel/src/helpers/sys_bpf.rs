@@ -87,16 +87,15 @@ fn create(env: &mut Env<'_, '_>) -> Answer {
         map_extra: attr.long(64),
         ..MapSpec::new(kind, attr.word(4), attr.word(8), attr.word(12))
     };
-    env.core.objects.room()?;
+    env.core.room()?;
     let access = Access::of_flags(spec.flags);
     let map = Map::new(spec, &env.core.cx(env.memory())).map_err(|error| error.errno())?;
     let ring = map.ring().map(|it| it.pages());
-    let object = MapObject { map, types: None, access, fds: 1, owner: None, poll: false };
-    let id = env.core.objects.insert(Object::Map(Box::new(object)));
+    let id = env.core.objects.insert(Object::Map(Box::new(MapObject::new(map, None))));
     if let Some(base) = ring {
         env.core.rings.insert(base, id);
     }
-    let Fd(fd) = env.core.files.open(id);
+    let Fd(fd) = env.core.files.open_with(id, access);
     ret(fd as u64)
 }
 
@@ -111,7 +110,8 @@ fn writable(env: &Env<'_, '_>, attr: &Attr) -> Result<skep_maps::ObjRef, Stop> {
         let text = format!("bpf_sys_bpf: changing elements of {kind} maps is not emulated");
         return Err(HostFault::not_emulated(text).into());
     }
-    if object.map.user_access(object.access).write { Ok(id) } else { Err(Errno::EPERM.into()) }
+    let access = env.core.files.file(Fd(attr.word(0) as i32))?.access;
+    if object.map.user_access(access).write { Ok(id) } else { Err(Errno::EPERM.into()) }
 }
 
 fn update(env: &mut Env<'_, '_>) -> Answer {
@@ -149,11 +149,12 @@ fn change(
 fn freeze(env: &mut Env<'_, '_>) -> Answer {
     let attr = Attr::read(env, 4)?;
     let id = env.core.map_of(Fd(attr.word(0) as i32))?;
+    let access = env.core.files.file(Fd(attr.word(0) as i32))?.access;
     let object = env.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
     if !object.map.spec().special.is_empty() {
         return Err(Errno::ENOTSUPP.into());
     }
-    if !object.map.user_access(object.access).write {
+    if !object.map.user_access(access).write {
         return Err(Errno::EPERM.into());
     }
     object.map.freeze()?;

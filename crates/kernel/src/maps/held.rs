@@ -1,7 +1,7 @@
 //! Maps that hold what file descriptors stand for.
 
 use super::owner_of;
-use crate::files::Fd;
+use crate::files::{Fd, OpenFile};
 use crate::outside::OutsideKind;
 use crate::state::Core;
 use crate::sys::Sys;
@@ -45,7 +45,8 @@ fn fd_of(value: &[u8]) -> Result<Fd, Errno> {
 impl Sys<'_> {
     /// Has an element hold what an fd stands for (`bpf_fd_array_map_update_elem`, `bpf_fd_htab_map_update_elem`, and
     /// those of maps of sockets).
-    pub(super) fn store_fd(&mut self, id: ObjRef, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
+    pub(super) fn store_fd(&mut self, map: Fd, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
+        let OpenFile { object: id, id: through, .. } = *self.core.files.file(map)?;
         let object = self.core.objects.map(id).ok_or(Errno::EINVAL)?;
         if value.len() != object.map.user_value_size() {
             return Err(Errno::EINVAL);
@@ -64,6 +65,11 @@ impl Sys<'_> {
         };
         let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
         let displaced = object.map.hold(key, stored, flags)?;
+        if object.map.spec().kind == MapType::PerfEventArray
+            && let Ok(index) = key.try_into().map(u32::from_le_bytes)
+        {
+            object.through.insert(index, through);
+        }
         self.core.objects.retain(stored);
         if let Some(prog) = self.core.objects.prog_mut(stored) {
             prog.memberships += 1;
@@ -96,7 +102,7 @@ impl Sys<'_> {
             })?),
         };
         if let Some(shown) = value.get_mut(4..8) {
-            shown.copy_from_slice(&program.map_or(0, super::id_of).to_le_bytes());
+            shown.copy_from_slice(&program.map_or(0, |it| self.core.objects.number(it)).to_le_bytes());
         }
         let displaced = self.change(id, |map, cx| map.place(cx, key, &value, program))?;
         if let Some(program) = program {
@@ -155,7 +161,7 @@ impl Core {
     pub(super) fn show_held(&self, spec: &MapSpec, held: ObjRef) -> Vec<u8> {
         match self.outside(held) {
             Some(socket) if spec.value_size == 8 => socket.cookie.to_le_bytes().to_vec(),
-            _ => super::id_of(held).to_le_bytes().to_vec(),
+            _ => self.objects.number(held).to_le_bytes().to_vec(),
         }
     }
 

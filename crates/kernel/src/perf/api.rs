@@ -28,7 +28,7 @@ impl Kernel {
             -1 => None,
             _ => Some(u32::try_from(cpu).ok().filter(|it| *it < self.core.cpus).ok_or(Errno::EINVAL)?),
         };
-        self.core.objects.room()?;
+        self.core.room()?;
         self.core.perf_ids += 1;
         let event = PerfEvent::new(*attr, self.core.perf_ids, cpu, task);
         let id = self.core.objects.insert(Object::Perf(event));

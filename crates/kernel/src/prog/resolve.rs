@@ -118,8 +118,9 @@ impl Resolver<'_> {
         let Some(fd) = self.load.fd_array.get(index) else {
             return refused(Errno::EFAULT, "fd_array has no such index");
         };
-        match self.files.get(Fd(*fd)).ok().and_then(|id| self.objects.get(id)) {
-            Some(Object::Btf(number)) => {
+        let btf = self.files.get(Fd(*fd)).ok().and_then(|id| self.objects.btf(id));
+        match btf.and_then(|it| it.module) {
+            Some(number) => {
                 insn.off = i16::try_from(number + 1).unwrap_or(i16::MAX);
                 Ok(())
             }

@@ -84,7 +84,7 @@ fn map<'a>(core: &'a Core, memory: &Memory, &(id, slot): &(ObjRef, usize)) -> Op
             let mut bytes = vec![0; spec.value_size as usize];
             memory.peek(addr, &mut bytes).ok().map(|()| bytes)
         });
-    Some(MapView { slot, id: id.0, spec, types: object.types.as_ref(), constant })
+    Some(MapView { slot, id: core.objects.number(id), spec, types: object.types.as_ref(), constant })
 }
 
 /// The modules whose fds a program names: in `fd_array`, and in the second slots of wide loads.

@@ -360,7 +360,7 @@ fn a_verifier_sees_maps_and_modules() {
     let Verdict::Accepted { log, .. } = &kernel.prog_info(prog).unwrap().verdict else {
         panic!("not accepted")
     };
-    assert_eq!(log, "[(0, 1), (2, 0), (4, 1)] [(0, 1, None), (2, 0, Some([1, 2, 3, 4]))] Some(3) true");
+    assert_eq!(log, "[(0, 2), (2, 1), (4, 2)] [(0, 2, None), (2, 1, Some([1, 2, 3, 4]))] Some(3) true");
     kernel.close(module).unwrap();
 }
 

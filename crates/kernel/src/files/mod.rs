@@ -1,0 +1,121 @@
+//! Open files, and the file descriptors of simulated processes that stand for them.
+//!
+//! - `file`: open files (`struct file`), each counted by its descriptors
+//! - `table`: the descriptors of one process
+//! - `process`: processes: who has which table, and who may do what
+//! - `ids`: objects by id
+//! - `release`: what the end of an open file does
+//! - `calls`: what a process does with descriptors: `dup`, `close`, `fcntl`, passing one on
+
+mod calls;
+mod file;
+mod ids;
+mod process;
+mod release;
+mod table;
+
+pub(crate) use file::{FileId, OpenFile};
+pub use process::{Credentials, Process};
+
+use self::file::OpenFiles;
+use self::process::Processes;
+use self::table::{Entry, FdTable};
+use skep_abi::Errno;
+use skep_maps::{Access, ObjRef};
+use std::fmt;
+
+/// A file descriptor of a [`Kernel`](crate::Kernel)'s current process: of a map, a program, a perf event...
+///
+/// It is a plain number, as in `bpf(2)`: copying it makes no new reference, and [`Kernel::close`](crate::Kernel::close)
+/// ends its life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Fd(pub i32);
+
+impl fmt::Display for Fd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a descriptor may do that may do everything (`O_RDWR`).
+pub(crate) const BOTH: Access = Access { read: true, write: true };
+
+/// All open files, and the processes that have descriptors of them.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    open: OpenFiles,
+    processes: Processes,
+}
+
+impl Files {
+    /// Opens an object, for reading and writing, with a reference that the caller hands over.
+    pub(crate) fn open(&mut self, id: ObjRef) -> Fd {
+        self.open_with(id, BOTH)
+    }
+
+    /// Opens an object, with a reference that the caller hands over. The descriptor is the lowest that is free, and does
+    /// not outlive `execve(2)`, as all that `bpf(2)` opens.
+    pub(crate) fn open_with(&mut self, id: ObjRef, access: Access) -> Fd {
+        let slot = self.open.add(id, access);
+        self.table_mut().add(Entry { slot, cloexec: true }, 0)
+    }
+
+    /// Whether the current process may have one more descriptor.
+    ///
+    /// # Errors
+    /// `EMFILE`: it has as many as it may.
+    pub(crate) fn room(&self) -> Result<(), Errno> {
+        self.table().room(0)
+    }
+
+    /// What an fd stands for.
+    ///
+    /// # Errors
+    /// `EBADF`: nothing.
+    pub(crate) fn get(&self, fd: Fd) -> Result<ObjRef, Errno> {
+        self.file(fd).map(|it| it.object)
+    }
+
+    /// The open file of an fd.
+    ///
+    /// # Errors
+    /// `EBADF`: there is none.
+    pub(crate) fn file(&self, fd: Fd) -> Result<&OpenFile, Errno> {
+        self.open.get(self.table().get(fd)?.slot).ok_or(Errno::EBADF)
+    }
+
+    /// Closes an fd. The open file comes back if that was its last one, with the reference it has.
+    ///
+    /// # Errors
+    /// `EBADF`: it is not open.
+    pub(crate) fn close(&mut self, fd: Fd) -> Result<Option<OpenFile>, Errno> {
+        let entry = self.table_mut().remove(fd)?;
+        Ok(self.open.drop_one(entry.slot))
+    }
+
+    fn table(&self) -> &FdTable {
+        &self.processes.current().table
+    }
+
+    fn table_mut(&mut self) -> &mut FdTable {
+        &mut self.processes.current_mut().table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lowest_free_number() {
+        let mut files = Files::default();
+        assert_eq!([1, 2, 3].map(|id| files.open(ObjRef(id))), [Fd(3), Fd(4), Fd(5)]);
+        assert_eq!(files.close(Fd(4)).unwrap().unwrap().object, ObjRef(2));
+        assert_eq!(files.get(Fd(4)), Err(Errno::EBADF));
+        assert_eq!(files.close(Fd(4)).unwrap_err(), Errno::EBADF);
+        assert_eq!(files.open(ObjRef(9)), Fd(4));
+        for bad in [-1, 0, 2, 6, i32::MAX, i32::MIN] {
+            assert_eq!(files.get(Fd(bad)), Err(Errno::EBADF), "{bad}");
+        }
+    }
+}
