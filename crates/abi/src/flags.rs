@@ -173,6 +173,54 @@ flags! {
 }
 
 flags! {
+    /// `query_flags` of `BPF_PROG_QUERY`.
+    QUERY: u32 {
+        /// What runs for the cgroup, with what the cgroups above it have.
+        BPF_F_QUERY_EFFECTIVE = 1 << 0;
+    }
+}
+
+flags! {
+    /// Flags of XDP attachment (`XDP_FLAGS_*` of `linux/if_link.h`).
+    XDP_ATTACH: u32 {
+        /// Only if there is no program.
+        XDP_FLAGS_UPDATE_IF_NOEXIST = 1 << 0;
+        /// Run by the stack, on an skb.
+        XDP_FLAGS_SKB_MODE = 1 << 1;
+        /// Run by the driver.
+        XDP_FLAGS_DRV_MODE = 1 << 2;
+        /// Run by the device.
+        XDP_FLAGS_HW_MODE = 1 << 3;
+        /// Only in the place of an expected program.
+        XDP_FLAGS_REPLACE = 1 << 4;
+    }
+}
+
+flags! {
+    /// `link_create.kprobe_multi.flags`.
+    KPROBE_MULTI: u32 {
+        /// On return of the functions.
+        BPF_F_KPROBE_MULTI_RETURN = 1 << 0;
+    }
+}
+
+flags! {
+    /// `link_create.uprobe_multi.flags`.
+    UPROBE_MULTI: u32 {
+        /// On return of the functions.
+        BPF_F_UPROBE_MULTI_RETURN = 1 << 0;
+    }
+}
+
+flags! {
+    /// `link_create.netfilter.flags`.
+    NETFILTER_LINK: u32 {
+        /// Packets are put together from their fragments first.
+        BPF_F_NETFILTER_IP_DEFRAG = 1 << 0;
+    }
+}
+
+flags! {
     /// Flags of `bpf_perf_event_output`, `bpf_perf_event_read` and `bpf_perf_event_read_value`.
     PERF_EVENT: u64 {
         /// Index into the map.

@@ -32,6 +32,6 @@ mod version;
 
 pub use errno::Errno;
 pub use features::Feature;
-pub use types::{AttachType, MapType, ProgType};
+pub use types::{AttachType, LinkType, MapType, ProgType};
 pub use verdict::{ret_code, sk, tc, xdp};
 pub use version::{KernelVersion, ParseKernelVersionError};

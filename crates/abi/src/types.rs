@@ -283,3 +283,23 @@ vocabulary! {
         TraceUprobeSession = 57, "trace_uprobe_session", "BPF_TRACE_UPROBE_SESSION", (6, 13);
     }
 }
+
+vocabulary! {
+    /// The link types (`enum bpf_link_type` without `UNSPEC`).
+    pub enum LinkType {
+        RawTracepoint = 1, "raw_tracepoint", "BPF_LINK_TYPE_RAW_TRACEPOINT", (5, 7);
+        Tracing = 2, "tracing", "BPF_LINK_TYPE_TRACING", (5, 7);
+        Cgroup = 3, "cgroup", "BPF_LINK_TYPE_CGROUP", (5, 7);
+        Iter = 4, "iter", "BPF_LINK_TYPE_ITER", (5, 8);
+        Netns = 5, "netns", "BPF_LINK_TYPE_NETNS", (5, 8);
+        Xdp = 6, "xdp", "BPF_LINK_TYPE_XDP", (5, 9);
+        PerfEvent = 7, "perf_event", "BPF_LINK_TYPE_PERF_EVENT", (5, 15);
+        KprobeMulti = 8, "kprobe_multi", "BPF_LINK_TYPE_KPROBE_MULTI", (5, 18);
+        StructOps = 9, "struct_ops", "BPF_LINK_TYPE_STRUCT_OPS", (6, 4);
+        Netfilter = 10, "netfilter", "BPF_LINK_TYPE_NETFILTER", (6, 4);
+        Tcx = 11, "tcx", "BPF_LINK_TYPE_TCX", (6, 6);
+        UprobeMulti = 12, "uprobe_multi", "BPF_LINK_TYPE_UPROBE_MULTI", (6, 6);
+        Netkit = 13, "netkit", "BPF_LINK_TYPE_NETKIT", (6, 7);
+        Sockmap = 14, "sockmap", "BPF_LINK_TYPE_SOCKMAP", (6, 10);
+    }
+}

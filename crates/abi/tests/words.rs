@@ -2,7 +2,9 @@
 
 use expect_test::expect;
 use skep_abi::flags::{self, Flags};
-use skep_abi::{AttachType, Errno, KernelVersion, MapType, ParseKernelVersionError, ProgType, tc, xdp};
+use skep_abi::{
+    AttachType, Errno, KernelVersion, LinkType, MapType, ParseKernelVersionError, ProgType, tc, xdp,
+};
 
 /// Checks one enum: dense numbers, lookups both ways, names derived from the UAPI ones.
 macro_rules! check_vocabulary {
@@ -40,6 +42,13 @@ fn program_types() {
 fn attach_types() {
     check_vocabulary!(AttachType, first 0, count 58, "BPF_");
     assert!(AttachType::ALL.is_sorted_by_key(|it| it.since()));
+}
+
+#[test]
+fn link_types() {
+    check_vocabulary!(LinkType, first 1, count 14, "BPF_LINK_TYPE_");
+    assert_eq!(LinkType::from_u32(0), None);
+    assert!(LinkType::ALL.is_sorted_by_key(|it| it.since()));
 }
 
 #[test]

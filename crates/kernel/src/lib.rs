@@ -50,6 +50,7 @@
 //! - `kfuncs`: kernel functions that programs call by BTF id, one row each
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
 //! - `world`: kernel objects by type, and the world that programs look around in
+//! - `hooks`: what is attached where, and in which order it runs
 //! - `net`: the network that programs look at: devices, routes, neighbours, sockets
 //! - `state`, `object`, `files`: the state of the machine
 //! - `vmlinux`: the types of a kernel that come with it, made of the header in `crates/kernel/vmlinux`
@@ -69,6 +70,9 @@ mod fields;
 mod files;
 pub(crate) mod fire;
 mod helpers;
+// What nobody attaches to yet is not used yet.
+#[allow(dead_code, reason = "links and events come next")]
+mod hooks;
 mod host;
 mod invocation;
 mod kernel;

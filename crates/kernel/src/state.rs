@@ -5,6 +5,7 @@ use crate::context::Room;
 use crate::effects::Measured;
 use crate::files::{Fd, Files};
 use crate::fire::{Format, Keep};
+use crate::hooks::Hooks;
 use crate::invocation::Invocation;
 use crate::kfuncs::Known;
 use crate::net::{Net, Sockets, Sysctl};
@@ -49,6 +50,9 @@ pub(crate) struct Core {
     pub(crate) objects: Objects,
     pub(crate) files: Files,
     pub(crate) text: TextMap,
+    /// What is attached where.
+    #[allow(dead_code, reason = "links and events come next")]
+    pub(crate) hooks: Hooks,
     /// Ring buffer maps by the address of their first page.
     pub(crate) rings: BTreeMap<u64, ObjRef>,
     /// Kernel objects that descriptors stand for, by kind and address.
@@ -114,6 +118,7 @@ impl Core {
             objects,
             files: Files::default(),
             text: TextMap::default(),
+            hooks: Hooks::default(),
             rings: BTreeMap::new(),
             outside: BTreeMap::new(),
             cookies: 0,
