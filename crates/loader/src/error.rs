@@ -14,6 +14,8 @@ pub struct Error {
     pub place: String,
     /// What is wrong, and what to do about it.
     pub message: String,
+    /// What libbpf returns for it (as a negative number), where that is told.
+    pub errno: Option<Errno>,
     /// What `BPF_PROG_LOAD` answered and logged, where the kernel was asked and refused a program.
     pub refused: Option<Refused>,
     /// It is nobody's fault: it was not to be loaded.
@@ -33,7 +35,18 @@ pub struct Refused {
 
 impl Error {
     pub(crate) fn new(class: Class, place: impl Into<String>, message: impl Into<String>) -> Error {
-        Error { class, place: place.into(), message: message.into(), refused: None, skipped: false }
+        Error {
+            class,
+            place: place.into(),
+            message: message.into(),
+            errno: None,
+            refused: None,
+            skipped: false,
+        }
+    }
+
+    pub(crate) fn with_errno(self, errno: Errno) -> Error {
+        Error { errno: Some(errno), ..self }
     }
 
     pub(crate) fn bad_input(place: impl Into<String>, message: impl Into<String>) -> Error {

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+pub mod attach;
 pub mod core;
 mod error;
 mod fill;
@@ -30,8 +31,9 @@ mod struct_ops;
 mod target;
 pub mod types;
 
+pub use attach::Link;
 pub use error::{Error, Refused};
 pub use kconfig::{Answer as KconfigAnswer, Kconfig};
-pub use load::{Loaded, LoadedMap, LoadedProgram};
-pub use open::{MapPlan, MapSource, OpenObject, ProgramPlan};
+pub use load::{Code, Loaded, LoadedMap, LoadedProgram};
+pub use open::{MapPlan, MapSource, OpenObject, OpenOptions, ProgramPlan};
 pub use struct_ops::Member;

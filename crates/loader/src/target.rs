@@ -4,7 +4,7 @@
 //! behind a name that ends early is not looked at. What the kernel's types name is found as
 //! `libbpf_find_attach_btf_id` does.
 
-use skep_abi::{AttachType, ProgType};
+use skep_abi::{AttachType, Errno, ProgType};
 use skep_btf::{Btf, Kind};
 use skep_kernel::{Class, Target, TargetBtf};
 
@@ -171,7 +171,7 @@ pub(crate) fn resolve(
             "prog '{name}': no BTF-based attach target is specified, use bpf_program__set_attach_target() \
              (Builder::attach_target)"
         );
-        return Err(Error::bad_input(place, text));
+        return Err(Error::bad_input(place, text).with_errno(Errno::EINVAL));
     }
     let (prefix, kind) = prefix(*attach);
     let full = format!("{prefix}{what}");
@@ -207,7 +207,7 @@ pub(crate) fn resolve(
          give the BTF of a kernel that has it, or do not load this program",
         btf.origin
     );
-    Err(Error::bad_input(place, text))
+    Err(Error::bad_input(place, text).with_errno(Errno::ESRCH))
 }
 
 /// What a program is attached to when its loader says it, and not its section: `what` is what a section would say
@@ -227,9 +227,26 @@ pub(crate) fn of_type(def: &SecDef, what: &str, name: &str) -> Result<Target, Ma
     }
 }
 
+/// The same for a program that no row of the table takes care of: its types alone say what it can be attached to.
+pub(crate) fn of_types(
+    prog_type: Option<ProgType>,
+    attach: Option<AttachType>,
+    what: &str,
+) -> Result<Target, Malformed> {
+    match (prog_type, attach) {
+        (Some(ProgType::Tracing | ProgType::Lsm), Some(attach)) => Ok(by_id(attach, what)),
+        (Some(ProgType::Tracing | ProgType::Lsm), None) => {
+            Err("its attach type has to be set for a target to be found".to_owned())
+        }
+        (Some(ProgType::Ext), _) => Ok(Target::Freplace { func: what.to_owned() }),
+        (Some(other), _) => Err(format!("{} programs have no target that a name stands for", other.name())),
+        (None, _) => Err("its program type has to be set for a target to be found".to_owned()),
+    }
+}
+
 /// The error of a malformed section.
 pub(crate) fn malformed(place: String, why: Malformed) -> Error {
-    Error::new(Class::BadInput, place, why)
+    Error::new(Class::BadInput, place, why).with_errno(Errno::EINVAL)
 }
 
 #[cfg(test)]

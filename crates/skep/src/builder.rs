@@ -104,7 +104,7 @@ impl Builder {
     /// # Errors
     /// There is no such program.
     pub fn program_type(mut self, name: &str, prog_type: ProgType) -> Result<Builder> {
-        self.open.program_mut(name)?.prog_type = Some(prog_type);
+        self.open.program_mut(name)?.set_type(prog_type);
         Ok(self)
     }
 

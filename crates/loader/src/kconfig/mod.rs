@@ -161,6 +161,13 @@ impl Kconfig {
         }
     }
 
+    /// Puts options before those of the file, but behind what was set by hand (`bpf_object_open_opts.kconfig`).
+    pub(crate) fn put_before(&mut self, first: Kconfig) {
+        for (name, (value, _)) in first.file {
+            self.set.entry(name).or_insert(value);
+        }
+    }
+
     /// Where the options come from: `profile`, or the file's name.
     pub fn origin(&self) -> &str {
         &self.origin

@@ -102,16 +102,16 @@ fn needs(object: &Object, open: &OpenObject, code: Option<&Answered>) -> Needs {
 }
 
 fn program(object: &Object, plan: &ProgramPlan, code: Option<&Answered>, needs: &mut Needs) {
-    if let Some(kind) = plan.prog_type {
+    if let Some(kind) = plan.prog_type() {
         needs.add(kind.since(), format!("program type {}", kind.name()));
     }
     if let Some(kind) = attach_type(plan) {
         needs.add(kind.since(), format!("attach type {}", kind.name()));
     }
-    if plan.flags & flags::BPF_F_SLEEPABLE != 0 {
+    if plan.load_flags() & flags::BPF_F_SLEEPABLE != 0 {
         needs.feature(Feature::Sleepable);
     }
-    if plan.flags & flags::BPF_F_XDP_HAS_FRAGS != 0 {
+    if plan.load_flags() & flags::BPF_F_XDP_HAS_FRAGS != 0 {
         needs.feature(Feature::XdpFragments);
     }
     let of = |function: usize| match code {
@@ -137,7 +137,7 @@ fn program(object: &Object, plan: &ProgramPlan, code: Option<&Answered>, needs: 
 /// The attach type that the kernel must know. One that libbpf leaves out where the kernel does not know it is none.
 pub(crate) fn attach_type(plan: &ProgramPlan) -> Option<AttachType> {
     const MAY_BE_LEFT_OUT: u8 = sec::flags::ATTACHABLE_OPT & !sec::flags::ATTACHABLE;
-    plan.attach_type.filter(|_| plan.sec.is_none_or(|def| def.flags & MAY_BE_LEFT_OUT == 0))
+    plan.attach_type.filter(|_| plan.sec().is_none_or(|def| def.flags & MAY_BE_LEFT_OUT == 0))
 }
 
 /// What has been seen of one program.

@@ -267,7 +267,7 @@ impl<'a> Judge<'a> {
         let mut say = |message: String, source: Option<String>| {
             problems.push(Problem { place: place.clone(), message, source });
         };
-        match plan.prog_type {
+        match plan.prog_type() {
             Some(kind) if lacks(&self.words.prog_types, kind.to_u32()) => {
                 say(format!("the kernel has no program type {}", kind.name()), None);
             }

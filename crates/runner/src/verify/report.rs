@@ -64,7 +64,7 @@ impl ProgramVerdict {
         Ok(ProgramVerdict {
             program: plan.name.clone(),
             section: section.unwrap_or_default(),
-            prog_type: plan.prog_type.map_or("unknown", |it| it.name()).to_string(),
+            prog_type: plan.prog_type().map_or("unknown", |it| it.name()).to_string(),
             kernel: kernel.to_string(),
             ..ProgramVerdict::default()
         })
@@ -111,7 +111,7 @@ impl ProgramVerdict {
 /// What of a program a kernel does not have at all, before its verifier is asked.
 pub(super) fn missing_in(open: &OpenObject, name: &str, kernel: KernelVersion) -> Option<String> {
     let plan = open.programs().iter().find(|it| it.name == name)?;
-    let prog_type = plan.prog_type.filter(|it| it.since() > kernel);
+    let prog_type = plan.prog_type().filter(|it| it.since() > kernel);
     if let Some(it) = prog_type {
         return Some(format!("{} is not known before Linux {}", it.uapi(), it.since()));
     }

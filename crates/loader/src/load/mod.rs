@@ -1,0 +1,74 @@
+//! Loading: maps are created, programs linked, relocated and handed to the kernel.
+
+mod loaded;
+mod maps;
+mod program;
+
+use std::collections::HashSet;
+
+use skep_abi::ProgType;
+use skep_kernel::{Kernel, TargetBtf};
+use skep_object::Object;
+
+use crate::core::{self, Relocated};
+use crate::ksyms::Symbols;
+use crate::map_types;
+use crate::open::{OpenObject, ProgramPlan};
+use crate::own_types;
+use crate::struct_ops;
+use maps::{configured, create};
+use program::Outside;
+
+pub use loaded::{Code, Loaded, LoadedMap, LoadedProgram};
+
+impl OpenObject {
+    /// Creates the maps and loads the programs, as `bpf_object__load` does.
+    ///
+    /// libbpf gives up at the first failure. Here each program and map that cannot be loaded keeps its error, and the
+    /// rest goes on: ask [`Loaded::complete`] for libbpf's verdict.
+    pub fn load(self, kernel: &mut Kernel) -> Loaded {
+        let OpenObject { object, mut programs, maps, kconfig, btf_custom, log_level } = self;
+        let btf = own_types::for_kernel(&object);
+        let maps: Vec<LoadedMap> = maps
+            .into_iter()
+            .map(|plan| match configured(plan, &object, &kconfig, kernel) {
+                Ok(plan) => {
+                    let types = btf.as_ref().and_then(|btf| map_types::of(&object, btf, &plan));
+                    create(kernel, plan, types)
+                }
+                Err(map) => *map,
+            })
+            .collect();
+        let relocated = relocate_core(&object, btf_custom.as_ref().or(kernel.btf()), &programs);
+        let mut loaded = Loaded { object, programs: Vec::new(), maps, btf };
+        loaded.fill_arena(kernel);
+        loaded.fill_maps_of_maps(kernel);
+        let symbols = Symbols::new(&loaded.object, kernel);
+        let outside = Outside { relocated: &relocated, symbols: &symbols };
+        for plan in &mut programs {
+            plan.log_level |= log_level;
+        }
+        for plan in programs {
+            let mut target = plan.target(&loaded.object);
+            if plan.prog_type == Some(ProgType::StructOps)
+                && let Some(member) = struct_ops::target_of(&loaded.object, plan.index, kernel.btf())
+            {
+                target = member;
+            }
+            let program = loaded.load_program(kernel, &outside, plan, target);
+            loaded.programs.push(program);
+        }
+        symbols.close(kernel);
+        loaded.fill_program_arrays(kernel);
+        loaded
+    }
+}
+
+/// Resolves the CO-RE relocations of the programs that are to be loaded, and of what they may call.
+fn relocate_core(object: &Object, target: Option<&TargetBtf>, programs: &[ProgramPlan]) -> Relocated {
+    let off: HashSet<usize> = programs.iter().filter(|it| !it.autoload).map(|it| it.index).collect();
+    match target {
+        Some(target) => core::relocate(object, target, |program| !off.contains(&program), |_| {}),
+        None => Relocated::without_types(object),
+    }
+}
