@@ -2,6 +2,8 @@
 
 use crate::files::Fd;
 use crate::kernel::Kernel;
+use crate::object::Object;
+use crate::sys::Sys;
 use skep_abi::Errno;
 use skep_btf::Btf;
 use std::sync::Arc;
@@ -22,6 +24,14 @@ pub struct BtfInfo {
 }
 
 impl Kernel {
+    /// Loads types (`BPF_BTF_LOAD`): the bytes of a `.BTF` section.
+    ///
+    /// # Errors
+    /// `EINVAL` and others: what the kernel refuses. `EMFILE`: the process has as many descriptors as it may.
+    pub fn btf_load(&mut self, bytes: &[u8]) -> Result<Fd, Errno> {
+        self.sys().btf_load(bytes, 0, &mut String::new())
+    }
+
     /// The types that an fd stands for.
     ///
     /// # Errors
@@ -29,5 +39,27 @@ impl Kernel {
     pub fn btf_info(&self, fd: Fd) -> Result<&BtfInfo, Errno> {
         let id = self.core.files.get(fd)?;
         self.core.objects.btf(id).ok_or(Errno::EINVAL)
+    }
+}
+
+impl Sys<'_> {
+    /// Makes an object of types, and says in `log` why it does not.
+    pub(crate) fn btf_load(&mut self, bytes: &[u8], level: u32, log: &mut String) -> Result<Fd, Errno> {
+        let _ = level;
+        let btf = Btf::parse(bytes).map_err(|error| {
+            log.push_str(&format!("{error}\n"));
+            Errno::EINVAL
+        })?;
+        self.core.objects.room()?;
+        self.core.files.room()?;
+        let info = BtfInfo {
+            btf: Arc::new(btf),
+            raw: Some(Arc::from(bytes)),
+            name: Arc::from(""),
+            kernel: false,
+            module: None,
+        };
+        let id = self.core.objects.insert(Object::Btf(info));
+        Ok(self.core.files.open(id))
     }
 }

@@ -61,9 +61,10 @@ impl Kernel {
         self.core.btf.as_ref()
     }
 
-    /// Has programs looked at by this verifier from now on.
+    /// Has programs looked at by this verifier from now on. Without, [`Kernel::prog_load`] verifies nothing, and
+    /// [`Kernel::bpf`] as Linux 6.18.
     pub fn set_verifier(&mut self, verifier: Box<dyn Verify>) {
-        self.core.verifier = verifier;
+        self.core.verifier = Some(verifier);
     }
 
     /// How many CPUs there are.

@@ -121,14 +121,17 @@ pub use object::Noun;
 pub use outside::OutsideKind;
 pub use perf::{PerfEventAttr, PerfRing};
 pub use prog::{
-    AttachView, FuncInfo, LineInfo, MapView, ModuleView, NotVerified, ProgInfo, ProgLoad, ProgView,
-    Rejection, Verdict, Verifier, Verify,
+    Asked, AttachView, Examined, FuncInfo, LineInfo, MapView, ModuleView, NotVerified, ProgInfo, ProgLoad,
+    ProgView, Rejection, Verdict, Verifier, Verify,
 };
 pub use raw::{RawRan, RawRun};
 pub use report::{Class, Error, LoadError, Report, RunError};
 pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
-pub use skep_verifier::{Caps, Options as VerifyOptions, Outcome as VerifyOutcome};
+pub use skep_verifier::{
+    Caps, LogExtent, Options as VerifyOptions, Outcome as VerifyOutcome, Refusal as VerifyRefusal,
+    Stage as VerifyStage,
+};
 pub use special::special_fields;
 pub use stacks::{CallStack, MappedFile};
 pub use trace::TraceLine;

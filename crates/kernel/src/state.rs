@@ -12,7 +12,7 @@ use crate::net::{Net, Sockets, Sysctl};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
 use crate::owned::Owned;
-use crate::prog::{NotVerified, TextMap, Verify};
+use crate::prog::{TextMap, Verify};
 use crate::rng::{Rng, mix};
 use crate::stacks::Stacks;
 use crate::symbols::Symbols;
@@ -93,8 +93,8 @@ pub(crate) struct Core {
     pub(crate) stacks: Stacks,
     /// What the hardware says.
     pub(crate) measured: Measured,
-    /// Looks at programs.
-    pub(crate) verifier: Box<dyn Verify>,
+    /// Looks at programs. `bpf(2)` verifies without one, too.
+    pub(crate) verifier: Option<Box<dyn Verify>>,
     /// What [`Config::memory`] refused to the last call of user space.
     pub(crate) refused: Option<OverLimit>,
     /// What is running.
@@ -141,7 +141,7 @@ impl Core {
             task_regs: BTreeMap::new(),
             stacks: Stacks::default(),
             measured: Measured::default(),
-            verifier: Box::new(NotVerified),
+            verifier: None,
             refused: None,
             now: Invocation::default(),
         }
@@ -187,7 +187,7 @@ impl Core {
                     if let Some((id, _)) = prog.replaces {
                         self.objects.release(id);
                     }
-                    for id in prog.maps {
+                    for id in prog.maps.into_iter().chain(prog.btfs) {
                         self.objects.release(id);
                     }
                 }

@@ -157,6 +157,28 @@ impl Default for Options {
     }
 }
 
+/// When a verification comes to a part of the request that may be wrong in itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// The descriptors that the loader binds to the program, before all else (`process_fd_array`).
+    FdArray,
+    /// The records of functions (`check_btf_func_early`).
+    FuncInfo,
+    /// The records of lines (`check_btf_line`).
+    LineInfo,
+    /// The CO-RE relocations (`check_core_relo`).
+    CoreRelos,
+}
+
+/// Why a part of a request is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// What `BPF_PROG_LOAD` answers.
+    pub errno: Errno,
+    /// What the log gets, with its line ends; may be empty.
+    pub text: String,
+}
+
 /// What the kernel knows that is not in the program: the one way by which data comes in. Left as they are, the methods are
 /// of a kernel without types, modules and maps.
 pub trait Env {
@@ -213,6 +235,16 @@ pub trait Env {
     /// The maps that the loader binds to the program whether it uses them or not (`fd_array_cnt`), in order.
     fn bound_maps(&self) -> Vec<MapInfo> {
         Vec::new()
+    }
+
+    /// What is wrong with a part of the request that no [`Program`] can show: records of a size that there is none of,
+    /// memory that cannot be read. The program has what was good before it.
+    ///
+    /// # Errors
+    /// That.
+    fn request(&self, stage: Stage) -> Result<(), Refusal> {
+        let _ = stage;
+        Ok(())
     }
 
     /// Bytes of the value of an array of one element, for maps that nobody can write any more; `None`: out of bounds

@@ -68,7 +68,7 @@ pub mod tnum;
 mod verifier;
 
 pub use explain::{Explanation, hint};
-pub use input::{Attach, Caps, Env, Func, Line, MapInfo, Options, Program, Target};
+pub use input::{Attach, Caps, Env, Func, Line, MapInfo, Options, Program, Refusal, Stage, Target};
 pub use log::{FIXED as LOG_FIXED, LogBuffer, LogExtent, check_log_request};
 pub use program::{Outcome, verify};
 pub use verifier::{Stats, Verifier};

@@ -3,8 +3,11 @@
 //! One file per family of commands. A command reads its attributes and the caller's memory through [`Call`] and through
 //! nothing else; what it means is elsewhere.
 
+mod btf_load;
 mod call;
 mod elem;
+mod prog_info;
+mod prog_load;
 mod user;
 
 pub(crate) use call::Call;
@@ -34,6 +37,8 @@ fn handler(cmd: Cmd) -> Option<Handler> {
         Cmd::MapGetNextKey => Sys(elem::next_key),
         Cmd::MapLookupAndDeleteElem => Sys(elem::lookup_and_delete),
         Cmd::MapFreeze => Sys(elem::freeze),
+        Cmd::ProgLoad => Sys(prog_load::prog_load),
+        Cmd::BtfLoad => Sys(btf_load::btf_load),
         _ => return None,
     })
 }

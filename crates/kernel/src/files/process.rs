@@ -211,6 +211,11 @@ impl Kernel {
 }
 
 impl Core {
+    /// Who the current process is.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.files.processes.state.credentials
+    }
+
     /// Whether the current process may do what a capability allows; `CAP_SYS_ADMIN` allows everything
     /// (`bpf_token_capable`).
     pub(crate) fn capable(&self, cap: Cap) -> bool {

@@ -40,7 +40,6 @@ const DISABLED_HOOKS: &[&str] = &[
 /// Checks what a program is attached to.
 pub(super) fn check(load: &ProgLoad, btf: Option<&TargetBtf>) -> Result<Attached, LoadError> {
     let attach = AttachType::from_u32(load.expected_attach_type);
-    ids(load)?;
     let sleepable = load.flags & BPF_F_SLEEPABLE != 0;
     if load.prog_type == ProgType::Syscall {
         return match sleepable {
@@ -70,7 +69,7 @@ pub(super) fn check(load: &ProgLoad, btf: Option<&TargetBtf>) -> Result<Attached
 }
 
 /// Which types have an id and a program to be attached to (`bpf_prog_load_check_attach`).
-fn ids(load: &ProgLoad) -> Result<(), LoadError> {
+pub(super) fn ids(load: &ProgLoad) -> Result<(), LoadError> {
     let by_id =
         matches!(load.prog_type, ProgType::Tracing | ProgType::Lsm | ProgType::StructOps | ProgType::Ext);
     if load.attach_btf_id != 0 && !by_id {

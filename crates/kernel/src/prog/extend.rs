@@ -4,7 +4,7 @@
 //! behind its own and the calls of the function going there; a program whose entry is replaced is the EXT program's code
 //! alone.
 
-use super::{FuncInfo, Prog, ProgInfo};
+use super::{FuncInfo, Prog, ProgInfo, ProgLoad};
 use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::report::LoadError;
@@ -25,25 +25,38 @@ pub(crate) struct Original {
     pub(crate) by: ObjRef,
 }
 
-/// Checks the target of a program that is loaded to be attached to another (`bpf_check_attach_target`). Answers the
-/// target and, of an EXT program, the slot of its function.
+/// The program that another one is to be attached to, and where the function starts that it is attached to, if there is
+/// such a function.
+pub(super) fn target(core: &Core, load: &ProgLoad) -> Result<Option<(ObjRef, Option<usize>)>, LoadError> {
+    let Some(fd) = load.attach_prog else { return Ok(None) };
+    let refused = |errno| Err(LoadError::rejected(errno, None, "attach_prog_fd is no program"));
+    let id = match core.prog_of(fd) {
+        Ok(id) => id,
+        Err(errno) => return refused(errno),
+    };
+    let Some(prog) = core.objects.prog(id) else { return refused(Errno::EINVAL) };
+    let slot = match &load.attach_func {
+        Some(func) => slot_of(&prog.info.funcs, func, &prog.info.name),
+        None => prog.info.funcs.iter().find(|it| it.type_id == load.attach_btf_id).map(|it| it.slot),
+    };
+    Ok(Some((id, slot)))
+}
+
+/// Checks the target of a program that is loaded to be attached to another (`bpf_check_attach_target`).
 pub(super) fn check_target(
     core: &Core,
-    prog_type: ProgType,
-    target: Fd,
-    func: &str,
-) -> Result<(ObjRef, usize), LoadError> {
+    load: &ProgLoad,
+    (id, slot): (ObjRef, Option<usize>),
+) -> Result<(), LoadError> {
+    let prog_type = load.prog_type;
     let refused = |errno, text: &str| Err(LoadError::rejected(errno, None, text));
-    let id = match core.prog_of(target) {
-        Ok(id) => id,
-        Err(errno) => return refused(errno, "attach_prog_fd is no program"),
-    };
     let Some(prog) = core.objects.prog(id) else {
         return refused(Errno::EINVAL, "attach_prog_fd is no program");
     };
-    let Some(slot) = slot_of(&prog.info.funcs, func, &prog.info.name) else {
+    if slot.is_none() {
+        let func = load.attach_func.as_deref().unwrap_or_default();
         return refused(Errno::EINVAL, &format!("Subprog {func} doesn't exist"));
-    };
+    }
     let target_type = prog.info.prog_type;
     if prog_type != ProgType::Tracing && target_type == prog_type {
         return refused(Errno::EINVAL, "Cannot recursively attach");
@@ -55,7 +68,7 @@ pub(super) fn check_target(
     {
         return refused(Errno::EINVAL, "Cannot extend fentry/fexit");
     }
-    Ok((id, slot))
+    Ok(())
 }
 
 /// Where a function starts. A program without function info has its entry alone.

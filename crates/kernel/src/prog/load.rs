@@ -1,14 +1,18 @@
 //! `BPF_PROG_LOAD`.
 
+use super::attach::Attached;
+use super::uses::Uses;
 use super::view::Front;
-use super::{Prog, ProgInfo, ProgLoad, Verdict, check, resolve};
+use super::{
+    Asked, Examined, Prog, ProgInfo, ProgLoad, Records, Told, Verdict, Verifier, Verify, check, resolve,
+};
 use crate::files::Fd;
 use crate::helpers;
 use crate::kernel::Kernel;
 use crate::kfuncs;
 use crate::maps::owner_of;
 use crate::notes::has_typed_pointers;
-use crate::object::Object;
+use crate::object::{Noun, Object};
 use crate::report::LoadError;
 use crate::state::Core;
 use crate::sys::Sys;
@@ -16,6 +20,8 @@ use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
 use skep_abi::{Errno, MapType, ProgType};
 use skep_isa::facts::Facts;
 use skep_isa::{Callee, Op};
+use skep_maps::ObjRef;
+use skep_verifier::LogExtent;
 use skep_vm::Program;
 use std::sync::Arc;
 
@@ -34,32 +40,83 @@ impl Kernel {
     }
 }
 
+/// What came of loading a program.
+pub(crate) struct Loading {
+    pub(crate) result: Result<Fd, LoadError>,
+    /// What the verifier said, if it was asked.
+    pub(crate) log: String,
+    pub(crate) log_extent: LogExtent,
+}
+
 impl Sys<'_> {
-    pub(crate) fn prog_load(&mut self, mut load: ProgLoad) -> Result<Fd, LoadError> {
-        self.load(&mut load).map_err(|mut error| {
+    pub(crate) fn prog_load(&mut self, load: ProgLoad) -> Result<Fd, LoadError> {
+        self.prog_load_as(load, Records::default(), None).result
+    }
+
+    /// Loads a program as `bpf(2)` asks for it.
+    pub(crate) fn prog_load_as(
+        &mut self,
+        mut load: ProgLoad,
+        records: Records,
+        asked: Option<&Asked>,
+    ) -> Loading {
+        let mut loading =
+            Loading { result: Ok(Fd(-1)), log: String::new(), log_extent: LogExtent::default() };
+        let result = self.load(&mut load, records, asked, &mut loading);
+        loading.result = result.map_err(|mut error| {
             let slot = error.slot;
             error.line = slot.and_then(|slot| super::lines::at(&load.lines, slot, |it| it.slot)).cloned();
             error
-        })
+        });
+        loading
     }
 
     /// Loads a program, whose name, lines and functions are taken out of `load`.
-    fn load(&mut self, load: &mut ProgLoad) -> Result<Fd, LoadError> {
+    fn load(
+        &mut self,
+        load: &mut ProgLoad,
+        records: Records,
+        asked: Option<&Asked>,
+        loading: &mut Loading,
+    ) -> Result<Fd, LoadError> {
         let attach = check::front(load)?;
-        let attached = super::attach::check(load, self.core.btf.as_ref())?;
-        let target = match (load.attach_prog, &load.attach_func) {
-            (Some(fd), Some(func)) => Some(super::extend::check_target(self.core, load.prog_type, fd, func)?),
-            _ => None,
+        super::attach::ids(load)?;
+        // What a verifier says is better told, and comes first.
+        let attached = super::attach::check(load, self.core.btf.as_ref());
+        let target = super::extend::target(self.core, load)?;
+        let bound = asked.map_or(0, |it| it.bound);
+        let uses = Uses::of(load, bound, &self.core.files, &self.core.objects);
+        let nothing = Attached::default();
+        let front = Front {
+            load,
+            attach_type: attach,
+            attached: attached.as_ref().unwrap_or(&nothing),
+            target,
+            uses: &uses,
+            asked,
         };
+        let examined = self.examine(&front);
+        loading.log = examined.verdict.log().to_owned();
+        loading.log_extent = examined.log_extent;
+        if let Verdict::Rejected(no) = examined.verdict {
+            let error = LoadError::rejected(no.errno, no.slot, no.message);
+            return Err(LoadError { log: no.log, ..error });
+        }
+        let attached = attached?;
+        if let Some(target) = target {
+            super::extend::check_target(self.core, load, target)?;
+        }
         let named = self.named_by_id(&load.insns)?;
         let core = &*self.core;
-        let mut resolved = resolve::resolve(load, &named, &core.files, &core.objects, &core.cx(self.memory))?;
-        let front = Front { load, attach_type: attach, attached: &attached, target, resolved: &resolved };
-        let verdict = self.verify(&front)?;
-        if let Verdict::Accepted { facts, .. } = &verdict {
+        let bound = &uses.maps[..uses.bound];
+        let mut resolved =
+            resolve::resolve(load, bound, &named, &core.files, &core.objects, &core.cx(self.memory))?;
+        if let Verdict::Accepted { facts, .. } = &examined.verdict {
             close_dead_code(&mut resolved.insns, facts);
         }
-        self.core.objects.room().map_err(|errno| LoadError::rejected(errno, None, "too many objects"))?;
+        let full = |errno| LoadError::rejected(errno, None, "too many objects or descriptors");
+        self.core.objects.room().map_err(full)?;
+        self.core.files.room().map_err(full)?;
         let text_base = self.core.text.take(resolved.insns.len()).ok_or_else(|| {
             LoadError::rejected(Errno::ENOMEM, None, "no room for function pointers of more programs")
         })?;
@@ -72,6 +129,7 @@ impl Sys<'_> {
         let specs = resolved.maps.iter().filter_map(|it| self.core.objects.map(it.0)).map(|it| it.map.spec());
         let typed_pointers = has_typed_pointers(load.prog_type, &load.insns, specs);
         let ext = load.prog_type == ProgType::Ext;
+        let told = self.told(load, records, examined.processed, target.is_some());
         // The tag is how traps and helpers know the program again.
         let tag = u64::from(self.core.objects.next_id().0);
         self.adopt(Prog {
@@ -79,29 +137,57 @@ impl Sys<'_> {
                 typed_pointers,
                 attach_name: attached.name,
                 attach_void: attached.void,
-                ..info(self.core, load, attach, verdict, &resolved.insns)
+                ..info(self.core, load, attach, examined.verdict, &resolved.insns)
             }),
             program: Arc::new(program.with_tag(tag)),
             maps: resolved.maps.iter().map(|it| it.0).collect(),
+            btfs: told.btf.into_iter().collect(),
+            told,
             arena: resolved.arena,
             text_base,
             extended: false,
             memberships: 0,
-            replaces: target.filter(|_| ext),
+            replaces: target.filter(|_| ext).and_then(|it| Some((it.0, it.1?))),
             original: None,
         })
     }
 
-    fn verify(&self, front: &Front<'_>) -> Result<Verdict, LoadError> {
+    fn examine(&self, front: &Front<'_>) -> Examined {
+        let verdict = |verdict| Examined { verdict, log_extent: LogExtent::default(), processed: 0 };
         if !front.load.verify {
-            return Ok(Verdict::NotVerified);
+            return verdict(Verdict::NotVerified);
         }
-        match front.show(self.core, self.memory, |view| self.core.verifier.verify(view)) {
-            Verdict::Rejected(no) => {
-                let error = LoadError::rejected(no.errno, no.slot, no.message);
-                Err(LoadError { log: no.log, ..error })
-            }
-            verdict => Ok(verdict),
+        let default = Verifier::default();
+        let verifier: &dyn Verify = match (&self.core.verifier, front.asked) {
+            (Some(verifier), _) => &**verifier,
+            (None, Some(_)) => &default,
+            (None, None) => return verdict(Verdict::NotVerified),
+        };
+        front.show(self.core, self.memory, |view| match front.asked {
+            Some(_) => verifier.examine(view),
+            None => verdict(verifier.verify(view)),
+        })
+    }
+
+    /// What user space will be told of a program.
+    fn told(&self, load: &ProgLoad, records: Records, verified_insns: u32, of_prog: bool) -> Told {
+        let core = &*self.core;
+        let btf = load.btf_fd.and_then(|fd| core.files.get(fd).ok());
+        let btf = btf.filter(|id| core.objects.btf(*id).is_some());
+        let module = load.attach_module.as_deref().unwrap_or("vmlinux");
+        let kernels = || core.objects.of(Noun::Btf);
+        let is_named = |id: &ObjRef| core.objects.btf(*id).is_some_and(|it| it.kernel && &*it.name == module);
+        let attaches = load.attach_btf_id != 0 && !of_prog;
+        Told {
+            insns: load.insns.clone(),
+            btf,
+            func_records: records.funcs,
+            line_records: records.lines,
+            load_time: core.clock.monotonic_ns.wrapping_add(core.clock.suspended_ns),
+            uid: core.credentials().uid,
+            verified_insns,
+            attach_btf: attaches.then(|| kernels().find(is_named)).flatten(),
+            attach_btf_id: load.attach_btf_id,
         }
     }
 
@@ -121,7 +207,7 @@ impl Sys<'_> {
                 return Err(LoadError::rejected(errno, None, text));
             }
         }
-        for &id in &prog.maps {
+        for &id in prog.maps.iter().chain(&prog.btfs) {
             self.core.objects.retain(id);
         }
         if let Some((target, _)) = prog.replaces {

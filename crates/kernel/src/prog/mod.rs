@@ -1,20 +1,24 @@
 //! Programs: loading them, and what the kernel keeps of them.
 
 mod attach;
-mod check;
+pub(crate) mod check;
 mod extend;
 mod lines;
 mod load;
 mod resolve;
 mod text;
+mod uses;
 mod verifier;
 mod verify;
 mod view;
 
 pub use lines::{FuncInfo, LineInfo};
+pub(crate) use load::Loading;
 pub(crate) use text::TextMap;
 pub use verifier::Verifier;
-pub use verify::{AttachView, MapView, ModuleView, NotVerified, ProgView, Rejection, Verdict, Verify};
+pub use verify::{
+    Asked, AttachView, Examined, MapView, ModuleView, NotVerified, ProgView, Rejection, Verdict, Verify,
+};
 
 use skep_abi::ProgType;
 use skep_btf::Btf;
@@ -60,6 +64,8 @@ pub struct ProgLoad {
     pub fd_array: Vec<i32>,
     /// The program's own types (`prog_btf_fd`), which `funcs` has numbers of.
     pub btf: Option<Arc<Btf>>,
+    /// The descriptor of these types, where user space has one.
+    pub btf_fd: Option<crate::files::Fd>,
     /// Which line of C each instruction was made from, by ascending slot; may be empty.
     pub lines: Vec<LineInfo>,
     /// Where functions begin, by ascending slot; may be empty.
@@ -87,6 +93,7 @@ impl ProgLoad {
             attach_func: None,
             fd_array: Vec::new(),
             btf: None,
+            btf_fd: None,
             lines: Vec::new(),
             funcs: Vec::new(),
             poisoned: Vec::new(),
@@ -157,6 +164,11 @@ pub(crate) struct Prog {
     pub(crate) program: Arc<Program>,
     /// The maps it uses, each with a reference.
     pub(crate) maps: Vec<ObjRef>,
+    /// Types that it keeps, each with a reference.
+    pub(crate) btfs: Vec<ObjRef>,
+    /// What user space can ask of it beside.
+    #[allow(dead_code, reason = "not all of it is asked for yet")]
+    pub(crate) told: Told,
     /// The arena among them, if it uses one.
     pub(crate) arena: Option<ObjRef>,
     /// Its range of function pointers.
@@ -169,4 +181,33 @@ pub(crate) struct Prog {
     pub(crate) replaces: Option<(ObjRef, usize)>,
     /// What it was before an EXT program replaced one of its functions.
     pub(crate) original: Option<Box<extend::Original>>,
+}
+
+/// The records of functions and lines that a program was loaded with, in the kernel's sizes.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    pub(crate) funcs: Vec<u8>,
+    pub(crate) lines: Vec<u8>,
+}
+
+/// What user space is told of a program that nothing else needs.
+#[derive(Debug, Default)]
+#[allow(dead_code, reason = "not all of it is asked for yet")]
+pub(crate) struct Told {
+    /// The instructions as they were loaded.
+    pub(crate) insns: Vec<Insn>,
+    /// The object of its own types.
+    pub(crate) btf: Option<ObjRef>,
+    /// The records of functions and lines as they were given, with the sizes that the kernel knows.
+    pub(crate) func_records: Vec<u8>,
+    pub(crate) line_records: Vec<u8>,
+    /// When it was loaded, in nanoseconds since boot.
+    pub(crate) load_time: u64,
+    /// Who loaded it.
+    pub(crate) uid: u32,
+    /// How many instructions the verifier looked at.
+    pub(crate) verified_insns: u32,
+    /// What it is attached to: the object of the types, and the id in them.
+    pub(crate) attach_btf: Option<ObjRef>,
+    pub(crate) attach_btf_id: u32,
 }

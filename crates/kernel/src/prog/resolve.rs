@@ -28,20 +28,19 @@ pub(super) struct Resolved {
     pub(super) maps: Vec<(ObjRef, usize)>,
     /// The ARENA among them.
     pub(super) arena: Option<ObjRef>,
-    /// The slots that name maps, ascending, and places in `maps`.
-    pub(super) uses: Vec<(usize, usize)>,
 }
 
 /// Resolves every wide load of a program.
 pub(super) fn resolve(
     load: &ProgLoad,
+    bound: &[(ObjRef, usize)],
     named: &BTreeMap<usize, u64>,
     files: &Files,
     objects: &Objects,
     cx: &Cx<'_>,
 ) -> Result<Resolved, LoadError> {
-    let mut resolver =
-        Resolver { load, named, files, objects, cx, maps: Vec::new(), arena: None, uses: Vec::new() };
+    let mut resolver = Resolver { load, named, files, objects, cx, maps: Vec::new(), arena: None };
+    bound.iter().try_for_each(|it| resolver.add(it.1, it.0).map(|_| ()))?;
     let mut insns = load.insns.clone();
     let mut slot = 0;
     while slot < insns.len() {
@@ -61,7 +60,7 @@ pub(super) fn resolve(
         }
         slot += 2;
     }
-    Ok(Resolved { insns, maps: resolver.maps, arena: resolver.arena, uses: resolver.uses })
+    Ok(Resolved { insns, maps: resolver.maps, arena: resolver.arena })
 }
 
 struct Resolver<'a> {
@@ -73,7 +72,6 @@ struct Resolver<'a> {
     cx: &'a Cx<'a>,
     maps: Vec<(ObjRef, usize)>,
     arena: Option<ObjRef>,
-    uses: Vec<(usize, usize)>,
 }
 
 impl Resolver<'_> {
@@ -150,8 +148,12 @@ impl Resolver<'_> {
             Ok(_) => return refused(Errno::EINVAL, format!("fd {fd} is not pointing to valid bpf_map")),
             Err(errno) => return refused(errno, format!("fd {fd} is not pointing to valid bpf_map")),
         };
-        if let Some(at) = self.maps.iter().position(|it| it.0 == id) {
-            self.uses.push((slot, at));
+        self.add(slot, id)
+    }
+
+    fn add(&mut self, slot: usize, id: ObjRef) -> Result<ObjRef, LoadError> {
+        let refused = |errno, text: String| Err(LoadError::rejected(errno, Some(slot), text));
+        if self.maps.iter().any(|it| it.0 == id) {
             return Ok(id);
         }
         if self.maps.len() >= MAX_MAPS {
@@ -161,7 +163,6 @@ impl Resolver<'_> {
         if let Some(text) = self.incompatible(id) {
             return refused(Errno::EINVAL, text.to_owned());
         }
-        self.uses.push((slot, self.maps.len()));
         if self.objects.map(id).is_some_and(|it| it.map.arena().is_some()) {
             if self.arena.is_some() {
                 return refused(Errno::EBUSY, "Only one arena per program".to_owned());

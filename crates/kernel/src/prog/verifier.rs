@@ -1,12 +1,14 @@
 //! The verifier of `BPF_PROG_LOAD`: [`skep_verifier`], and what it asks of the kernel.
 
-use super::{MapView, ProgView, Rejection, Verdict, Verify};
+use super::{Examined, MapView, ProgView, Rejection, Verdict, Verify, check};
 use crate::types::MapTypes;
 use skep_abi::flags::BPF_F_RDONLY_PROG;
 use skep_abi::{AttachType, Errno, KernelVersion, MapType, ProgType};
 use skep_btf::{Btf, TypeId};
 use skep_maps::MapSpec;
-use skep_verifier::{Attach, Caps, Env, Func, Line, MapInfo, Options, Outcome, Program, Target};
+use skep_verifier::{
+    Attach, Caps, Env, Func, Line, MapInfo, Options, Outcome, Program, Refusal, Stage, Target,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,8 +29,13 @@ impl Default for Verifier {
 
 impl Verify for Verifier {
     fn verify(&self, prog: &ProgView<'_>) -> Verdict {
+        self.examine(prog).verdict
+    }
+
+    fn examine(&self, prog: &ProgView<'_>) -> Examined {
         let outcome = self.outcome(prog);
-        match outcome.errno {
+        let (log_extent, processed) = (outcome.log_extent.clone(), outcome.stats.insns);
+        let verdict = match outcome.errno {
             None => Verdict::Accepted { log: outcome.log, facts: outcome.facts },
             Some(errno) => Verdict::Rejected(Rejection {
                 errno,
@@ -36,14 +43,23 @@ impl Verify for Verifier {
                 message: outcome.message,
                 log: outcome.log,
             }),
-        }
+        };
+        Examined { verdict, log_extent, processed }
     }
 }
 
 impl Verifier {
     /// All that the verifier says of a program.
     pub fn outcome(&self, prog: &ProgView<'_>) -> Outcome {
-        if let Err(errno) = may_load(prog, self.options.caps) {
+        let options = match prog.asked {
+            Some(asked) => Options {
+                log_level: asked.log_level,
+                caps: asked.caps.unwrap_or(self.options.caps),
+                ..self.options
+            },
+            None => self.options,
+        };
+        if let Err(errno) = may_load(prog, options.caps) {
             return Outcome::refused(errno);
         }
         let funcs = funcs(prog.funcs);
@@ -86,7 +102,7 @@ impl Verifier {
                 member: prog.expected_attach_type,
             }),
         };
-        let mut outcome = skep_verifier::verify(&program, &Known::new(prog, self.kernel), self.options);
+        let mut outcome = skep_verifier::verify(&program, &Known::new(prog, self.kernel), options);
         name_poison(&mut outcome, prog);
         outcome
     }
@@ -117,31 +133,7 @@ fn name_poison(outcome: &mut Outcome, prog: &ProgView<'_>) {
 
 /// Who may load a program at all (`bpf_prog_load`, `kernel/bpf/syscall.c`).
 fn may_load(prog: &ProgView<'_>, caps: Caps) -> Result<(), Errno> {
-    use ProgType::*;
-    let most = if caps.bpf { 1_000_000 } else { 4096 };
-    if prog.insns.is_empty() || prog.insns.len() > most {
-        return Err(Errno::E2BIG);
-    }
-    let for_all = matches!(prog.prog_type, SocketFilter | CgroupSkb);
-    let for_tracing = matches!(
-        prog.prog_type,
-        Kprobe
-            | Tracepoint
-            | PerfEvent
-            | RawTracepoint
-            | RawTracepointWritable
-            | Tracing
-            | Lsm
-            | StructOps
-            | Ext
-    );
-    let for_net = !for_all
-        && !matches!(prog.prog_type, SkReuseport | Syscall)
-        && (!for_tracing || prog.prog_type == Ext);
-    if !for_all && !caps.bpf || for_net && !caps.net_admin || for_tracing && !caps.perfmon {
-        return Err(Errno::EPERM);
-    }
-    Ok(())
+    check::may_load(Some(prog.prog_type), prog.insns.len(), caps)
 }
 
 /// As much of a name as the kernel keeps (`BPF_OBJ_NAME_LEN` with its final zero).
@@ -171,8 +163,10 @@ impl<'a> Known<'a> {
         Known { prog, kernel, maps, indexed }
     }
 
-    fn map(&self, place: Option<&usize>) -> Result<MapInfo, Errno> {
-        place.and_then(|it| self.prog.maps.get(*it)).map(info).ok_or(Errno::EBADF)
+    fn map(&self, place: Option<&usize>, fd: i32) -> Result<MapInfo, Errno> {
+        let other = self.prog.other_fds.contains(&fd);
+        let none = if other { Errno::EINVAL } else { Errno::EBADF };
+        place.and_then(|it| self.prog.maps.get(*it)).map(info).ok_or(none)
     }
 }
 
@@ -226,14 +220,28 @@ impl Env for Known<'_> {
     }
 
     fn map_by_fd(&self, fd: i32) -> Result<MapInfo, Errno> {
-        self.map(self.maps.get(&fd))
+        self.map(self.maps.get(&fd), fd)
     }
 
     fn map_by_index(&self, index: i32) -> Result<MapInfo, Errno> {
         if self.prog.fd_array.is_empty() {
             return Err(Errno::EPROTO);
         }
-        self.map(self.indexed.get(&index))
+        let fd = self.fd_at(index).ok_or(Errno::EFAULT)?;
+        self.map(self.indexed.get(&index), fd)
+    }
+
+    fn fd_at(&self, index: i32) -> Option<i32> {
+        self.prog.fd_array.get(usize::try_from(index).ok()?).copied()
+    }
+
+    fn bound_maps(&self) -> Vec<MapInfo> {
+        self.prog.maps.iter().take_while(|it| it.bound).map(info).collect()
+    }
+
+    fn request(&self, stage: Stage) -> Result<(), Refusal> {
+        let refusals = self.prog.asked.map_or(&[][..], |it| &it.refusals);
+        refusals.iter().find(|it| it.0 == stage).map_or(Ok(()), |it| Err(it.1.clone()))
     }
 
     fn map_bytes(&self, map: &MapInfo, off: u32, size: u32) -> Option<u64> {

@@ -7,6 +7,7 @@ use skep_btf::{Btf, TypeId};
 use skep_isa::Insn;
 use skep_isa::facts::Facts;
 use skep_maps::MapSpec;
+use skep_verifier::{Caps, LogExtent, Refusal, Stage};
 use std::sync::Arc;
 
 /// A program as a verifier sees it: before anything in it was resolved.
@@ -43,8 +44,25 @@ pub struct ProgView<'a> {
     pub modules: &'a [ModuleView<'a>],
     /// `fd_array`: calls of modules' functions and wide loads have places in it.
     pub fd_array: &'a [i32],
+    /// Descriptors that it names maps by and that are of something else, in no order.
+    pub other_fds: &'a [i32],
     /// What it is attached to.
     pub attach: AttachView<'a>,
+    /// How user space wants it verified; nothing where nobody asked.
+    pub asked: Option<&'a Asked>,
+}
+
+/// What `bpf(2)` says of a verification beside the program.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// `log_level`.
+    pub log_level: u32,
+    /// What the caller may do.
+    pub caps: Option<Caps>,
+    /// The first entries of `fd_array` are there to be bound to the program (`fd_array_cnt`).
+    pub bound: usize,
+    /// What is wrong with the request, by when a verifier says so.
+    pub refusals: Vec<(Stage, Refusal)>,
 }
 
 impl<'a> ProgView<'a> {
@@ -89,7 +107,7 @@ impl<'a> ProgView<'a> {
 /// A map as a verifier sees it.
 #[derive(Clone, Debug)]
 pub struct MapView<'a> {
-    /// The slot of the first wide load that names it.
+    /// The slot of the first wide load that names it; 0 if it is bound.
     pub slot: usize,
     /// Its number: two maps of a kernel have different ones.
     pub id: u32,
@@ -97,6 +115,8 @@ pub struct MapView<'a> {
     pub spec: &'a MapSpec,
     /// The types of its keys and values.
     pub types: Option<&'a MapTypes>,
+    /// It belongs to the program whether that uses it or not.
+    pub bound: bool,
     /// Its only value, if nobody can change it any more (`bpf_map_is_rdonly`): loads from it are numbers.
     pub constant: Option<Vec<u8>>,
 }
@@ -154,6 +174,15 @@ impl Verdict {
             Verdict::Rejected(_) => "reject",
         }
     }
+
+    /// The log.
+    pub fn log(&self) -> &str {
+        match self {
+            Verdict::NotVerified => "",
+            Verdict::Accepted { log, .. } => log,
+            Verdict::Rejected(no) => &no.log,
+        }
+    }
 }
 
 /// Why a verifier refuses a program.
@@ -169,10 +198,27 @@ pub struct Rejection {
     pub log: String,
 }
 
+/// A verdict and what user space hears of how it came about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Examined {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How long the log has been on the way.
+    pub log_extent: LogExtent,
+    /// How many instructions were looked at (`verified_insns`).
+    pub processed: u32,
+}
+
 /// Decides which programs may run. `Send`, so that the kernel that has it is.
 pub trait Verify: Send {
     /// Looks at a program.
     fn verify(&self, prog: &ProgView<'_>) -> Verdict;
+
+    /// The same for `bpf(2)`, which tells more of it.
+    fn examine(&self, prog: &ProgView<'_>) -> Examined {
+        let verdict = self.verify(prog);
+        Examined { log_extent: LogExtent::of(verdict.log()), verdict, processed: 0 }
+    }
 }
 
 /// Looks at nothing: programs run with exact checks and a budget.

@@ -1,8 +1,8 @@
 //! What a verifier is shown of a program that is being loaded.
 
 use super::attach::Attached;
-use super::resolve::Resolved;
-use super::{AttachView, MapView, ModuleView, ProgLoad, ProgView, check};
+use super::uses::Uses;
+use super::{Asked, AttachView, MapView, ModuleView, ProgLoad, ProgView, check};
 use crate::state::Core;
 use skep_abi::MapType;
 use skep_btf::TypeId;
@@ -16,16 +16,19 @@ pub(super) struct Front<'a> {
     /// The attach type, where an old program leaves it out.
     pub(super) attach_type: u32,
     pub(super) attached: &'a Attached,
-    /// The program whose function it is attached to, and where that starts.
-    pub(super) target: Option<(ObjRef, usize)>,
-    pub(super) resolved: &'a Resolved,
+    /// The program whose function it is attached to, and where that starts if there is such a function.
+    pub(super) target: Option<(ObjRef, Option<usize>)>,
+    pub(super) uses: &'a Uses,
+    pub(super) asked: Option<&'a Asked>,
 }
 
 impl Front<'_> {
     /// Shows a verifier's `look` the program.
     pub(super) fn show<T>(&self, core: &Core, memory: &Memory, look: impl FnOnce(&ProgView<'_>) -> T) -> T {
         let load = self.load;
-        let maps: Vec<_> = self.resolved.maps.iter().filter_map(|it| map(core, memory, it)).collect();
+        let bound = self.uses.bound;
+        let maps = self.uses.maps.iter().enumerate();
+        let maps: Vec<_> = maps.filter_map(|(at, it)| map(core, memory, it, at < bound)).collect();
         let modules = modules(core, load);
         // Both are about the program's types (`check_btf_func`, `check_btf_line`): without these a kernel is told neither.
         let typed = load.btf.is_some();
@@ -37,7 +40,7 @@ impl Front<'_> {
             gpl_compatible: check::is_gpl_compatible(&load.license),
             insns: &load.insns,
             maps: &maps,
-            map_uses: &self.resolved.uses,
+            map_uses: &self.uses.by_slot,
             lines: if typed { &load.lines } else { &[] },
             funcs: if typed { &load.funcs } else { &[] },
             btf: load.btf.as_ref(),
@@ -45,7 +48,9 @@ impl Front<'_> {
             poisoned: &load.poisoned,
             modules: &modules,
             fd_array: &load.fd_array,
+            other_fds: &self.uses.other_fds,
             attach: self.attach(core),
+            asked: self.asked,
         })
     }
 
@@ -54,8 +59,8 @@ impl Front<'_> {
         let module = load.attach_module.as_deref();
         let kernel = core.btf.as_ref();
         let prog = self.target.and_then(|it| core.objects.prog(it.0)).map(|it| &*it.info);
-        let func =
-            prog.zip(self.target).and_then(|(prog, target)| prog.funcs.iter().find(|it| it.slot == target.1));
+        let slot = self.target.and_then(|it| it.1);
+        let func = prog.zip(slot).and_then(|(prog, slot)| prog.funcs.iter().find(|it| it.slot == slot));
         let btf = match (prog, module) {
             (Some(prog), _) => prog.btf.as_ref(),
             (None, None) => kernel.map(|it| &it.vmlinux),
@@ -74,7 +79,12 @@ impl Front<'_> {
     }
 }
 
-fn map<'a>(core: &'a Core, memory: &Memory, &(id, slot): &(ObjRef, usize)) -> Option<MapView<'a>> {
+fn map<'a>(
+    core: &'a Core,
+    memory: &Memory,
+    &(id, slot): &(ObjRef, usize),
+    bound: bool,
+) -> Option<MapView<'a>> {
     let object = core.objects.map(id)?;
     let spec = object.map.spec();
     let constant = (spec.kind == MapType::Array && spec.max_entries == 1 && object.map.is_constant())
@@ -84,7 +94,7 @@ fn map<'a>(core: &'a Core, memory: &Memory, &(id, slot): &(ObjRef, usize)) -> Op
             let mut bytes = vec![0; spec.value_size as usize];
             memory.peek(addr, &mut bytes).ok().map(|()| bytes)
         });
-    Some(MapView { slot, id: core.objects.number(id), spec, types: object.types.as_ref(), constant })
+    Some(MapView { slot, id: core.objects.number(id), spec, types: object.types.as_ref(), bound, constant })
 }
 
 /// The modules whose fds a program names: in `fd_array`, and in the second slots of wide loads.

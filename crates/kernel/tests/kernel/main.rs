@@ -1,6 +1,8 @@
 //! The kernel from outside: recordings of Linux 6.18 replayed, and what the mission asks of it, a test each.
 
 mod bad_loads;
+mod bpf_call;
+mod bpf_prog_load;
 mod c_types;
 mod casts;
 mod current_task;

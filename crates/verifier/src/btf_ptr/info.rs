@@ -3,13 +3,14 @@
 use skep_btf::{Def, Linkage};
 
 use super::{is_enum, is_small_int};
+use crate::input::Stage;
 use crate::stop::{Check, refuse};
 use crate::verifier::Verifier;
 
 impl Verifier<'_> {
     /// Records of functions by themselves, before functions are known (`check_btf_info_early`).
     pub(crate) fn check_btf_info_early(&mut self) -> Check {
-        let Some(btf) = self.prog.btf else { return Ok(()) };
+        let Some(btf) = self.prog.btf else { return self.check_request(Stage::FuncInfo) };
         let mut prev = 0;
         for (index, func) in self.prog.funcs.iter().enumerate() {
             if index == 0 && func.slot != 0 {
@@ -33,7 +34,7 @@ impl Verifier<'_> {
             }
             prev = func.slot;
         }
-        Ok(())
+        self.check_request(Stage::FuncInfo)
     }
 
     /// Functions and lines of the program against its BTF (`check_btf_info`): names and linkage of `subprogs`.
@@ -41,7 +42,8 @@ impl Verifier<'_> {
         let Some(btf) = self.prog.btf else { return self.check_abnormal_return() };
         let btf = std::sync::Arc::clone(btf);
         self.check_btf_func(&btf)?;
-        self.check_btf_line()
+        self.check_btf_line()?;
+        self.check_request(Stage::CoreRelos)
     }
 
     fn check_btf_func(&mut self, btf: &skep_btf::Btf) -> Check {
@@ -116,6 +118,7 @@ impl Verifier<'_> {
             }
             prev = line.slot;
         }
+        self.check_request(Stage::LineInfo)?;
         let missing = self.subprogs.len() - next;
         if !lines.is_empty() && missing > 0 {
             return refuse!(

@@ -3,10 +3,10 @@
 use skep_abi::flags::BPF_F_RDONLY_PROG;
 use skep_abi::{MapType, ProgType};
 
-use crate::input::MapInfo;
+use crate::input::{MapInfo, Stage};
 use crate::record::FieldKind;
 use crate::state::reg::MapNr;
-use crate::stop::{Check, refuse};
+use crate::stop::{Check, Stop, refuse};
 use crate::verifier::Verifier;
 
 /// The most maps of a program (`MAX_USED_MAPS`).
@@ -17,7 +17,16 @@ const SLEEPABLE: u32 = 1 << 4;
 impl Verifier<'_> {
     /// The maps that the loader binds to the program (`process_fd_array`).
     pub(crate) fn bind_maps(&mut self) -> Check {
-        self.env.bound_maps().into_iter().try_for_each(|map| self.use_map(map).map(|_| ()))
+        self.env.bound_maps().into_iter().try_for_each(|map| self.use_map(map).map(|_| ()))?;
+        self.check_request(Stage::FdArray)
+    }
+
+    /// Stops at what is wrong with the request itself.
+    pub(crate) fn check_request(&mut self, stage: Stage) -> Check {
+        self.env.request(stage).map_err(|refusal| {
+            self.log.write(format_args!("{}", refusal.text));
+            Stop::new(refusal.errno)
+        })
     }
 
     /// Adds a map to those that the program uses, if it is not there yet (`add_used_map`).
