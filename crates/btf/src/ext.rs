@@ -81,6 +81,42 @@ impl BtfExt {
         })
     }
 
+    /// Records that a program made. Strings and types are those of the [`Btf`] that goes with them; nothing is checked.
+    pub fn from_sections(
+        funcs: Vec<ExtSection<FuncInfo>>,
+        lines: Vec<ExtSection<LineInfo>>,
+        core_relos: Vec<ExtSection<CoreRelo>>,
+    ) -> BtfExt {
+        BtfExt { funcs, lines, core_relos }
+    }
+
+    /// Whether there is no record at all.
+    pub fn is_empty(&self) -> bool {
+        self.funcs.is_empty() && self.lines.is_empty() && self.core_relos.is_empty()
+    }
+
+    /// Lets `change` change every string that it refers to, in the order in which the bytes have them.
+    pub(crate) fn for_each_string(&mut self, change: &mut impl FnMut(&mut StrOff)) {
+        self.funcs.iter_mut().for_each(|section| change(&mut section.name_off));
+        for section in &mut self.lines {
+            change(&mut section.name_off);
+            for line in &mut section.records {
+                change(&mut line.file);
+                change(&mut line.line_text);
+            }
+        }
+        for section in &mut self.core_relos {
+            change(&mut section.name_off);
+            section.records.iter_mut().for_each(|relo| change(&mut relo.access));
+        }
+    }
+
+    /// Lets `change` change every type that it refers to.
+    pub(crate) fn for_each_id(&mut self, change: &mut impl FnMut(&mut TypeId)) {
+        self.funcs.iter_mut().flat_map(|it| &mut it.records).for_each(|it| change(&mut it.type_id));
+        self.core_relos.iter_mut().flat_map(|it| &mut it.records).for_each(|it| change(&mut it.type_id));
+    }
+
     /// The functions of the ELF section called `section`.
     pub fn funcs(&self, section: &str) -> &[FuncInfo] {
         records(&self.funcs, section)

@@ -10,6 +10,7 @@
 //! - [`Btf::declare`], [`Btf::describe`], [`Btf::format_value`] and [`Btf::format_map`] write text as bpftool does;
 //!   a [`Value`] displays as one line.
 //! - [`core`] finds out what CO-RE relocations come to against a kernel's types, and patches instructions.
+//! - [`Btf::dedup`] leaves one of each type that is there several times, as when objects were put together.
 //! - [`BtfBuilder`] makes types, [`Btf::to_bytes`] and [`BtfExt::to_bytes`] write sections.
 //!
 //! ```
@@ -51,6 +52,7 @@ mod bits;
 mod btf;
 mod check;
 pub mod core;
+mod dedup;
 mod dump;
 mod error;
 mod ext;
@@ -69,6 +71,7 @@ mod value;
 mod write;
 
 pub use btf::Btf;
+pub use dedup::{DedupError, Deduped};
 pub use error::{Error, Reason};
 pub use ext::{BtfExt, CoreRelo, ExtSection, FuncInfo, LineInfo};
 pub use kind::Kind;

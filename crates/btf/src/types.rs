@@ -24,7 +24,7 @@ impl std::fmt::Display for TypeId {
 }
 
 /// One type: its name (the empty string for an anonymous one) and what it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Type {
     /// Its name in the string table; offset 0 is "no name".
     pub name: StrOff,
@@ -33,7 +33,7 @@ pub struct Type {
 }
 
 /// What a type is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Def {
     /// No type: id 0.
     Void,
@@ -140,7 +140,7 @@ pub struct Array {
 }
 
 /// A structure or union.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Composite {
     /// Bytes.
     pub size: u32,
@@ -165,7 +165,7 @@ pub struct Member {
 }
 
 /// An enumeration.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Enum {
     /// Bytes.
     pub size: u32,
@@ -244,7 +244,7 @@ pub struct Func {
 }
 
 /// A function's prototype.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FuncProto {
     /// What it returns.
     pub ret: TypeId,
@@ -271,7 +271,7 @@ pub struct Var {
 }
 
 /// A data section.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct DataSec {
     /// Bytes; 0 as compilers write it, before a loader has filled it in from the ELF section.
     pub size: u32,

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Conformance(ConformanceArgs),
     /// Verify programs as the kernel would, each alone
     Verify(VerifyArgs),
+    /// Link objects into one, as `bpftool gen object` does
+    Link(LinkArgs),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -195,6 +197,18 @@ pub(crate) struct VerifyArgs {
     /// Print the log: 1 the path that failed, 2 every path, plus 4 statistics
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "1", value_parser = clap::value_parser!(u32).range(0..=7))]
     pub(crate) log: Option<u32>,
+    /// Print one JSON document on stdout and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LinkArgs {
+    /// The object to write; none of the inputs
+    pub(crate) output: PathBuf,
+    /// The objects that clang made (.bpf.o), in the order in which their sections are put behind each other
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
     /// Print one JSON document on stdout and nothing else
     #[arg(long)]
     pub(crate) json: bool,

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Asm(args) => cmd::asm::main(&args),
         Command::Conformance(args) => cmd::conformance::main(&args),
         Command::Verify(args) => cmd::verify::main(&args),
+        Command::Link(args) => cmd::link::main(&args),
     };
     exit::code(result)
 }

@@ -1,4 +1,5 @@
-//! What libbpf does: open an object, set its globals, link its programs and load it; and read its buffers.
+//! What libbpf does: open an object, set its globals, link its programs and load it; read its buffers; and make one
+//! object of several ([`linker`]).
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,6 +22,7 @@ mod fill;
 mod kconfig;
 pub mod ksyms;
 mod link;
+pub mod linker;
 mod load;
 mod map_types;
 mod open;

@@ -54,6 +54,24 @@ fn map(
     Ok((map, values.map_or(Slots::None, |it| Slots::Values(u64::from(it.bit_offset) / 8))))
 }
 
+impl MapDef {
+    /// Reads the definition of a map from the struct that its variable is of, as `bpf_object__open` does of those in
+    /// `.maps`.
+    ///
+    /// # Errors
+    /// What is wrong with the definition.
+    pub fn from_btf(btf: &Btf, name: &str, type_id: TypeId) -> Result<MapDef, ErrorKind> {
+        let wrong = ErrorKind::Map { name: name.to_string(), problem: MapProblem::NotAStruct };
+        let Some(Def::Struct(definition)) = btf.resolved(type_id).map(|it| &it.def) else {
+            return Err(wrong);
+        };
+        let budget = Budget::new(name.len());
+        let mut map = MapDef { name: name.to_string(), ..MapDef::default() };
+        read_members(btf, &definition.members, &mut map, false, &budget).map_err(problem_or(name))?;
+        Ok(map)
+    }
+}
+
 /// What stops the reading of a definition: something wrong with the map, or the budget.
 enum Stop {
     Problem(MapProblem),

@@ -21,6 +21,7 @@ mod context;
 mod element;
 mod inspect;
 mod json;
+mod link;
 mod listing;
 mod packets;
 mod raw;
@@ -40,6 +41,7 @@ pub use inspect::{
     Problem, ProgramInspection, RelocationInspection, TargetInspection, TypeUse, inspect,
 };
 pub use json::{hex_string, value_to_json};
+pub use link::{LinkFailure, LinkReport, LinkedSection, link};
 pub use listing::{Listing, ListingLine, list_object, list_raw};
 pub use packets::run_capture;
 pub use raw::{RawReport, RawRequest, run_raw};

@@ -29,8 +29,8 @@ use crate::{Btf, Error, Reason, StrOff};
 #[derive(Clone, Debug, Default)]
 pub struct BtfBuilder {
     base: Option<Arc<Btf>>,
-    types: Vec<Type>,
-    strings: String,
+    pub(crate) types: Vec<Type>,
+    pub(crate) strings: String,
     offsets: HashMap<String, StrOff>,
 }
 
@@ -75,9 +75,23 @@ impl BtfBuilder {
         TypeId(first.saturating_add(self.types.len() as u32))
     }
 
+    /// What the type with this id is, to change it; `None` if it was not added here.
+    pub fn def_mut(&mut self, id: TypeId) -> Option<&mut Def> {
+        let first = self.base.as_ref().map_or(1, |base| base.end_id());
+        let index = id.0.checked_sub(first)?;
+        self.types.get_mut(index as usize).map(|ty| &mut ty.def)
+    }
+
     /// Adds a type; an empty name is none.
     pub fn add(&mut self, name: &str, def: Def) -> TypeId {
         let (id, name) = (self.next_id(), self.string(name));
+        self.types.push(Type { name, def });
+        id
+    }
+
+    /// Adds a type whose name is one of [`BtfBuilder::string`]'s.
+    pub fn add_named(&mut self, name: StrOff, def: Def) -> TypeId {
+        let id = self.next_id();
         self.types.push(Type { name, def });
         id
     }

@@ -70,8 +70,8 @@ fn unique<'p>(
 }
 
 impl Def {
-    /// Lets `change` change every type that this one refers to.
-    fn for_each_id(&mut self, change: &mut impl FnMut(&mut TypeId)) {
+    /// Lets `change` change every type that this one refers to, in recorded order.
+    pub fn for_each_id(&mut self, change: &mut impl FnMut(&mut TypeId)) {
         match self {
             Def::Void | Def::Int(_) | Def::Float(_) | Def::Fwd(_) | Def::Enum(_) | Def::Enum64(_) => {}
             Def::Ptr(id) | Def::Typedef(id) | Def::Volatile(id) | Def::Const(id) | Def::Restrict(id) => {
@@ -91,8 +91,8 @@ impl Def {
         }
     }
 
-    /// Lets `change` change every name in it, but for the type's own.
-    fn for_each_name(&mut self, change: &mut impl FnMut(&mut StrOff)) {
+    /// Lets `change` change every name in it, but for the type's own, in recorded order.
+    pub fn for_each_name(&mut self, change: &mut impl FnMut(&mut StrOff)) {
         match self {
             Def::Struct(c) | Def::Union(c) => c.members.iter_mut().for_each(|m| change(&mut m.name)),
             Def::Enum(e) | Def::Enum64(e) => e.values.iter_mut().for_each(|v| change(&mut v.name)),

@@ -1,0 +1,42 @@
+//! What bounds the memory that hostile objects can make the linker use.
+
+use super::LinkError;
+
+/// Bytes that may be copied for each byte of the inputs. Sections and names may lie in each other, so what is copied
+/// can be more than what is there; far more is an attack.
+const COPIES: u64 = 16;
+
+/// Bytes that a named thing costs beside its name.
+pub(super) const RECORD: usize = 64;
+
+/// Counts what is copied, and refuses what is out of proportion.
+#[derive(Default)]
+pub(super) struct Budget {
+    left: u64,
+}
+
+impl Budget {
+    /// Another input file came in.
+    pub(super) fn add_file(&mut self, bytes: usize) {
+        self.left = self.left.saturating_add((bytes as u64).saturating_mul(COPIES) + (1 << 16));
+    }
+
+    /// Pays for some bytes.
+    pub(super) fn pay(&mut self, bytes: u64) -> Result<(), LinkError> {
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => return Err(LinkError::new("what it unfolds to is out of proportion to its size")),
+        }
+        Ok(())
+    }
+
+    /// Bytes that could still be paid for.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Pays for a copy of a name and what goes with it.
+    pub(super) fn name(&mut self, name: &str) -> Result<(), LinkError> {
+        self.pay((name.len() + RECORD) as u64)
+    }
+}
