@@ -282,7 +282,7 @@ impl Sys<'_> {
     }
 
     /// The map that an fd stands for, if the fd may change it, and it is not frozen.
-    fn writable(&mut self, fd: Fd) -> Result<(ObjRef, &mut Map), Errno> {
+    pub(crate) fn writable(&mut self, fd: Fd) -> Result<(ObjRef, &mut Map), Errno> {
         let access = self.core.files.file(fd)?.access;
         let id = self.core.map_of(fd)?;
         let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
@@ -330,7 +330,7 @@ impl Core {
     }
 
     /// The map that an fd stands for, if the fd may read it.
-    fn readable(&self, fd: Fd) -> Result<&Map, Errno> {
+    pub(crate) fn readable(&self, fd: Fd) -> Result<&Map, Errno> {
         let object = self.objects.map(self.map_of(fd)?).ok_or(Errno::EINVAL)?;
         if object.map.user_access(self.files.file(fd)?.access).read {
             Ok(&object.map)

@@ -78,7 +78,7 @@ impl<const PERCPU: bool> Storage for Cgroups<PERCPU> {
     fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<Self, CreateError> {
         let copies = if PERCPU { cx.cpus } else { 1 };
         Ok(Cgroups {
-            index: Index::new(spec.key_size, cx.seed),
+            index: Index::new(spec.key_size, cx.seed, None),
             slab: Slab::new(spec, 16, copies),
             values: Values::of(spec),
             copies,
@@ -131,9 +131,9 @@ impl<const PERCPU: bool> Storage for Cgroups<PERCPU> {
         let next = match key {
             Some(key) => {
                 let element = self.index.find(&self.plain(key)).ok_or(Errno::ENOENT)?;
-                self.index.order.after(element.slot)
+                self.index.after(element.slot)
             }
-            None => self.index.order.first(),
+            None => self.index.first(),
         };
         next.map(|slot| self.index.key(slot).to_vec()).ok_or(Errno::ENOENT)
     }

@@ -37,7 +37,7 @@ impl Local {
 
     /// The addresses of all owners that have a value, in the order in which they got one.
     pub fn owners(&self) -> impl Iterator<Item = u64> + '_ {
-        let keys = self.index.order.iter().map(|slot| self.index.key(slot));
+        let keys = self.index.slots().map(|slot| self.index.key(slot));
         keys.filter_map(|key| key.try_into().ok().map(u64::from_le_bytes))
     }
 
@@ -125,7 +125,7 @@ impl Storage for Local {
 
     fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<Local, CreateError> {
         Ok(Local {
-            index: Index::new(8, cx.seed),
+            index: Index::new(8, cx.seed, None),
             slab: Slab::new(spec, 64, 1),
             values: Values::of(spec),
             slots: Recycler::default(),

@@ -11,7 +11,7 @@ use crate::handle::{Displaced, ObjRef};
 use crate::local::Local;
 use crate::ringbuf::RingBuffer;
 use crate::rules;
-use crate::spec::{CreateError, MapSpec, SpecialKind};
+use crate::spec::{CreateError, MapSpec};
 use crate::stack_trace::StackTrace;
 use crate::storage::{Body, Change, Cx, Side, Storage, with_storage};
 use crate::user_ring::UserRing;
@@ -156,7 +156,7 @@ impl Map {
         if flags & !BPF_F_LOCK != 0 {
             return Err(Errno::EINVAL);
         }
-        self.check_lock(flags)?;
+        self.spec.check_lock(flags)?;
         self.check_key(key)?;
         let cx = self.clamp(cx);
         with_storage!(&self.body, it => it.read(&cx, key))
@@ -170,7 +170,7 @@ impl Map {
         if flags & !BPF_F_LOCK != 0 {
             return Err(Errno::EINVAL);
         }
-        self.check_lock(flags)?;
+        self.spec.check_lock(flags)?;
         self.check_key(key)?;
         if !self.body.takes() {
             return Err(Errno::ENOTSUPP);
@@ -367,7 +367,7 @@ impl Map {
     ) -> Result<Displaced, Errno> {
         self.check_writer(side)?;
         if side == Side::User {
-            self.check_lock(flags)?;
+            self.spec.check_lock(flags)?;
         }
         self.check_key(key)?;
         if value.len() != self.value_len(side) {
@@ -395,6 +395,24 @@ impl Map {
     pub fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {
         key.map_or(Ok(()), |key| self.check_key(key))?;
         with_storage!(&self.body, it => it.next_key(key))
+    }
+
+    /// The keys of the first bucket with any, from bucket `from` on, and the number of the bucket behind it; `None`
+    /// behind the last one, which [`Map::end_of_buckets`] numbers. What the batch commands of hash maps take at a time.
+    ///
+    /// # Errors
+    /// -ENOENT: there is no bucket of that number. -ENOTSUPP: another type.
+    pub fn bucket(&self, from: u32) -> Result<Option<(Vec<Vec<u8>>, u32)>, Errno> {
+        let index = with_storage!(&self.body, it => it.index()).ok_or(Errno::ENOTSUPP)?;
+        let found = index.bucket(from)?;
+        let keys = |slots: Vec<u32>| slots.into_iter().map(|slot| index.key(slot).to_vec()).collect();
+        Ok(found.map(|(slots, next)| (keys(slots), next)))
+    }
+
+    /// The number behind a hash map's last bucket; 0 for other types.
+    pub fn end_of_buckets(&self) -> u32 {
+        let index = with_storage!(&self.body, it => it.index());
+        index.map_or(0, |it| it.end_of_buckets(self.spec.max_entries))
     }
 
     /// A walk over the elements (`bpf_for_each_map_elem`).
@@ -540,12 +558,6 @@ impl Map {
 
     fn check_value(&self, value: &[u8]) -> Result<(), Errno> {
         if value.len() == self.spec.value_size as usize { Ok(()) } else { Err(Errno::EINVAL) }
-    }
-
-    /// `bpf(2)` refuses `BPF_F_LOCK` for values without a lock before it looks at anything else.
-    fn check_lock(&self, flags: u64) -> Result<(), Errno> {
-        let lockable = self.spec.special.iter().any(|field| field.kind == SpecialKind::SpinLock);
-        if flags & BPF_F_LOCK != 0 && !lockable { Err(Errno::EINVAL) } else { Ok(()) }
     }
 
     /// The verifier refuses programs that change a map which is read-only for them; so does the map itself.

@@ -10,7 +10,7 @@ use skep_memory::Memory;
 use crate::array::{check_array, index_of, next_index};
 use crate::backing::Backing;
 use crate::handle::{Displaced, ObjRef};
-use crate::hash::Index;
+use crate::hash::{Index, buckets_of};
 use crate::rules::{self, invalid};
 use crate::spec::{CreateError, MapSpec};
 use crate::storage::{Change, Cx, Storage};
@@ -98,7 +98,7 @@ impl Storage for Sockets {
     fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<Sockets, CreateError> {
         Ok(Sockets {
             kind: spec.kind,
-            index: Index::new(spec.key_size, cx.seed),
+            index: Index::new(spec.key_size, cx.seed, Some(buckets_of(spec.max_entries))),
             free: Vec::new(),
             used: 0,
             max_entries: spec.max_entries,
@@ -146,8 +146,8 @@ impl Storage for Sockets {
             return next_index(key, self.max_entries);
         }
         let next = match key.and_then(|key| self.index.find(key)) {
-            Some(element) => self.index.order.after(element.slot),
-            None => self.index.order.first(),
+            Some(element) => self.index.after(element.slot),
+            None => self.index.first(),
         };
         next.map(|slot| self.index.key(slot).to_vec()).ok_or(Errno::ENOENT)
     }
@@ -191,7 +191,7 @@ impl Storage for Sockets {
     }
 
     fn all_held(&self) -> Vec<ObjRef> {
-        let keys = self.index.order.iter().map(|slot| self.index.key(slot));
+        let keys = self.index.slots().map(|slot| self.index.key(slot));
         keys.filter_map(|key| self.get(key)).collect()
     }
 

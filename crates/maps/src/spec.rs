@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use skep_abi::flags::BPF_F_LOCK;
 use skep_abi::{Errno, MapType};
 
 /// The attributes of `BPF_MAP_CREATE`. Sizes in bytes, limits in elements (bytes for a ring buffer).
@@ -73,6 +74,16 @@ impl MapSpec {
     pub fn with_name(mut self, name: &str) -> MapSpec {
         self.name = name.to_string();
         self
+    }
+
+    /// Whether values have what `BPF_F_LOCK`, if it is among the flags, takes: `bpf(2)` looks before it looks at anything
+    /// else.
+    ///
+    /// # Errors
+    /// -EINVAL: they have no `bpf_spin_lock`.
+    pub fn check_lock(&self, flags: u64) -> Result<(), Errno> {
+        let lockable = self.special.iter().any(|field| field.kind == SpecialKind::SpinLock);
+        if flags & BPF_F_LOCK != 0 && !lockable { Err(Errno::EINVAL) } else { Ok(()) }
     }
 
     /// Whether `flag` (one or more bits) is set in whole.

@@ -12,7 +12,7 @@ use crate::bloom::Bloom;
 use crate::cgroup::Cgroups;
 use crate::cursor::{Cursor, Item};
 use crate::handle::{Displaced, ObjRef};
-use crate::hash::{Hash, HashOfMaps, LruHash, LruPercpuHash, PercpuHash};
+use crate::hash::{Hash, HashOfMaps, Index, LruHash, LruPercpuHash, PercpuHash};
 use crate::local::Local;
 use crate::lpm::Lpm;
 use crate::queue::Queue;
@@ -94,6 +94,11 @@ pub(crate) trait Storage: Sized {
         let value = self.read(cx, key)?;
         self.delete(cx, key, out)?;
         Ok(value)
+    }
+
+    /// The table of a hash map.
+    fn index(&self) -> Option<&Index> {
+        None
     }
 
     /// Adds a value that has no key.

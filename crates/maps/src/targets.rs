@@ -70,7 +70,7 @@ impl Targets {
 
     /// The keys of a DEVMAP_HASH in the order of walking: by bucket, the newest first in each.
     fn walk(&self) -> Vec<u32> {
-        let live = self.index.order.iter().filter_map(|slot| index_of(self.index.key(slot)).ok());
+        let live = self.index.slots().filter_map(|slot| index_of(self.index.key(slot)).ok());
         let mut keys: Vec<u32> = live.collect();
         keys.reverse();
         keys.sort_by_key(|key| self.bucket(*key));
@@ -131,7 +131,7 @@ impl Storage for Targets {
         }
         Ok(Targets {
             kind: spec.kind,
-            index: Index::new(4, cx.seed),
+            index: Index::new(4, cx.seed, None),
             slab: Slab::new(spec, spec.max_entries.into(), 1),
             values: Values::of(spec),
             slots: Recycler::default(),

@@ -6,7 +6,7 @@ use skep_abi::flags::{
 use skep_abi::{Errno, MapType};
 use skep_memory::Memory;
 
-use super::index::{Element, Index};
+use super::index::{Element, Index, buckets_of};
 use crate::cursor::{Cursor, Item, Key};
 use crate::handle::Displaced;
 use crate::rules::{self, ACCESS, invalid};
@@ -64,6 +64,11 @@ pub(crate) fn check_flags(exists: bool, flags: u64) -> Result<(), Errno> {
     }
 }
 
+/// How many buckets the table has, if it has no random seed.
+pub(super) fn foretold(spec: &MapSpec) -> Option<u32> {
+    spec.has(BPF_F_ZERO_SEED).then(|| buckets_of(spec.max_entries))
+}
+
 /// Keys, values and their sizes.
 #[derive(Clone, Debug)]
 pub(super) struct Core {
@@ -77,7 +82,7 @@ impl Core {
     pub(super) fn new(spec: &MapSpec, cx: &Cx<'_>, slots: u64, copies: u32) -> Core {
         let seed = if spec.has(BPF_F_ZERO_SEED) { 0 } else { cx.seed };
         Core {
-            index: Index::new(spec.key_size, seed),
+            index: Index::new(spec.key_size, seed, foretold(spec)),
             slab: Slab::new(spec, slots, copies),
             values: Values::of(spec),
         }
@@ -110,12 +115,11 @@ impl Core {
         Ok(element)
     }
 
-    /// `htab_map_get_next_key`, in the order of insertion.
+    /// `htab_map_get_next_key`.
     pub(super) fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {
-        let order = &self.index.order;
         let next = match key.and_then(|key| self.find(key)) {
-            Some(element) => order.after(element.slot),
-            None => order.first(),
+            Some(element) => self.index.after(element.slot),
+            None => self.index.first(),
         };
         next.map(|slot| self.index.key(slot).to_vec()).ok_or(Errno::ENOENT)
     }
@@ -125,23 +129,18 @@ impl Core {
         let size = self.values.size() as u64;
         let slot = self
             .index
-            .order
-            .iter()
+            .slots()
             .find(|slot| addr.checked_sub(self.slab.addr(*slot)).is_some_and(|offset| offset < size))?;
         Some((self.index.key(slot).to_vec(), self.slab.addr(slot)))
     }
 
     pub(super) fn cursor(&self) -> Cursor {
-        Cursor { next: 0, end: self.index.order.end() }
+        self.index.cursor()
     }
 
     /// The next element, its value the copy for `cpu`.
     pub(super) fn advance(&self, cursor: &mut Cursor, cpu: u32) -> Option<Item<'_>> {
-        let (serial, slot) = self.index.order.at_serial(cursor.next)?;
-        if serial >= cursor.end {
-            return None;
-        }
-        cursor.next = serial + 1;
+        let slot = self.index.advance(cursor)?;
         let value = self.copy_addr(self.slab.addr(slot), cpu);
         Some(Item { key: Key::Bytes(self.index.key(slot)), value })
     }
@@ -216,7 +215,7 @@ impl Core {
     /// Drops what all values own, in `copies` each, and frees the memory.
     pub(super) fn release(&mut self, memory: &Memory, copies: u32, out: &mut Displaced) {
         if self.values.owns() {
-            for slot in self.index.order.iter() {
+            for slot in self.index.slots() {
                 for cpu in 0..copies {
                     let addr = self.copy_addr(self.slab.addr(slot), cpu);
                     // A value of ours can always be read.

@@ -6,6 +6,9 @@ use std::ops::Range;
 use hashbrown::HashTable;
 use skep_abi::Errno;
 
+use crate::cursor::Cursor;
+
+use super::buckets::Buckets;
 use super::key::{self, WORD};
 use super::order::Order;
 
@@ -37,15 +40,25 @@ pub(crate) struct Index {
     table: HashTable<Element>,
     /// Keys by slot, `key_size` bytes each.
     keys: Vec<u8>,
-    pub(crate) order: Order,
+    order: Order,
+    /// The order of walks, if it is not that of insertion.
+    buckets: Option<Buckets>,
     key_size: usize,
     seed: u64,
 }
 
 impl Index {
-    pub(crate) fn new(key_size: u32, seed: u64) -> Index {
+    /// `buckets`: how many the kernel's table has, if its walks can be foretold.
+    pub(crate) fn new(key_size: u32, seed: u64, buckets: Option<u32>) -> Index {
         let key_size = key_size as usize;
-        Index { table: HashTable::new(), keys: Vec::new(), order: Order::default(), key_size, seed }
+        Index {
+            table: HashTable::new(),
+            keys: Vec::new(),
+            order: Order::default(),
+            buckets: buckets.map(Buckets::new),
+            key_size,
+            seed,
+        }
     }
 
     /// Number of live keys.
@@ -79,6 +92,9 @@ impl Index {
         self.keys[at].copy_from_slice(key);
         self.table.insert_unique(hash, Element { tag, slot, low: addr as u32 }, rehash);
         self.order.push(slot);
+        if let Some(buckets) = &mut self.buckets {
+            buckets.push(slot, key);
+        }
         Ok(())
     }
 
@@ -91,6 +107,10 @@ impl Index {
             let (from, to) = (self.key_range(old), self.key_range(slot));
             self.keys.copy_within(from, to.start);
             self.order.replace(old, slot);
+            if let Some(buckets) = &mut self.buckets {
+                buckets.remove(old);
+                buckets.push(slot, &self.keys[to]);
+            }
         }
         Ok(())
     }
@@ -102,9 +122,79 @@ impl Index {
             Ok(entry) => {
                 entry.remove();
                 self.order.remove(slot);
+                if let Some(buckets) = &mut self.buckets {
+                    buckets.remove(slot);
+                }
                 true
             }
             Err(_) => false,
+        }
+    }
+
+    /// The first slot of a walk.
+    pub(crate) fn first(&self) -> Option<u32> {
+        match &self.buckets {
+            Some(buckets) => buckets.at(0).map(|it| it.1),
+            None => self.order.first(),
+        }
+    }
+
+    /// The slot behind a live slot in a walk.
+    pub(crate) fn after(&self, slot: u32) -> Option<u32> {
+        match &self.buckets {
+            Some(buckets) => buckets.after(slot),
+            None => self.order.after(slot),
+        }
+    }
+
+    /// All live slots, in the order of a walk.
+    pub(crate) fn slots(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        match &self.buckets {
+            Some(buckets) => Box::new(buckets.iter()),
+            None => Box::new(self.order.iter()),
+        }
+    }
+
+    /// A walk over what is there.
+    pub(crate) fn cursor(&self) -> Cursor {
+        let end = if self.buckets.is_some() { u64::MAX } else { self.order.end() };
+        Cursor { next: 0, end }
+    }
+
+    /// The next slot of a walk.
+    pub(crate) fn advance(&self, cursor: &mut Cursor) -> Option<u32> {
+        let (place, slot) = match &self.buckets {
+            Some(buckets) => buckets.at(cursor.next),
+            None => self.order.at_serial(cursor.next),
+        }?;
+        if place >= cursor.end {
+            return None;
+        }
+        cursor.next = place + 1;
+        Some(slot)
+    }
+
+    /// The live slots of the first bucket with any, from bucket `from` on, and the number of the bucket behind it: what
+    /// batches take at a time. Where the order is that of insertion, each element is its own bucket, as in a table whose
+    /// seed was a lucky one.
+    ///
+    /// # Errors
+    /// -ENOENT: there is no bucket of that number.
+    pub(crate) fn bucket(&self, from: u32) -> Result<Option<(Vec<u32>, u32)>, Errno> {
+        let found = match &self.buckets {
+            Some(buckets) if from >= buckets.count() => return Err(Errno::ENOENT),
+            Some(buckets) => buckets.bucket(from).map(|(bucket, slots)| (slots, bucket + 1)),
+            None if from > 0 && u64::from(from) >= self.order.end() => return Err(Errno::ENOENT),
+            None => self.order.at_serial(from.into()).map(|(serial, slot)| (vec![slot], serial as u32 + 1)),
+        };
+        Ok(found)
+    }
+
+    /// The number behind the last bucket of a table of `entries`.
+    pub(crate) fn end_of_buckets(&self, entries: u32) -> u32 {
+        match &self.buckets {
+            Some(buckets) => buckets.count(),
+            None => u32::try_from(self.order.end()).unwrap_or(u32::MAX).max(buckets_of(entries)),
         }
     }
 
@@ -135,6 +225,11 @@ impl Index {
         }
         Ok(())
     }
+}
+
+/// How many buckets the kernel's table for so many elements has.
+pub(crate) fn buckets_of(entries: u32) -> u32 {
+    entries.checked_next_power_of_two().unwrap_or(1 << 31)
 }
 
 /// How the table finds the hash of an element again when it grows.

@@ -5,6 +5,7 @@ use skep_abi::flags::{BPF_EXIST, BPF_F_NO_COMMON_LRU};
 use skep_memory::Memory;
 
 use super::core::{Core, check, check_flags};
+use super::index::Index;
 use super::lru::Lru;
 use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
@@ -105,6 +106,10 @@ impl Storage for LruHash {
     fn delete(&mut self, cx: &Cx<'_>, key: &[u8], out: &mut Displaced) -> Result<(), Errno> {
         let element = self.core.unlink(key)?;
         self.push_free(cx, element.slot, out)
+    }
+
+    fn index(&self) -> Option<&Index> {
+        Some(&self.core.index)
     }
 
     fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {

@@ -5,7 +5,7 @@ use skep_abi::Errno;
 use skep_abi::flags::BPF_EXIST;
 use skep_memory::Memory;
 
-use super::core::{check, check_flags};
+use super::core::{check, check_flags, foretold};
 use super::index::Index;
 use crate::backing::Backing;
 use crate::handle::{Displaced, ObjRef};
@@ -39,7 +39,7 @@ impl Storage for HashOfMaps {
     }
 
     fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<HashOfMaps, CreateError> {
-        let index = Index::new(spec.key_size, cx.seed);
+        let index = Index::new(spec.key_size, cx.seed, foretold(spec));
         Ok(HashOfMaps { index, free: Vec::new(), max_entries: spec.max_entries })
     }
 
@@ -64,10 +64,14 @@ impl Storage for HashOfMaps {
         Ok(())
     }
 
+    fn index(&self) -> Option<&Index> {
+        Some(&self.index)
+    }
+
     fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {
         let next = match key.and_then(|key| self.index.find(key)) {
-            Some(element) => self.index.order.after(element.slot),
-            None => self.index.order.first(),
+            Some(element) => self.index.after(element.slot),
+            None => self.index.first(),
         };
         next.map(|slot| self.index.key(slot).to_vec()).ok_or(Errno::ENOENT)
     }
@@ -100,7 +104,7 @@ impl Storage for HashOfMaps {
     }
 
     fn all_held(&self) -> Vec<ObjRef> {
-        let keys = self.index.order.iter().map(|slot| self.index.key(slot));
+        let keys = self.index.slots().map(|slot| self.index.key(slot));
         keys.filter_map(|key| self.get(key)).collect()
     }
 

@@ -3,6 +3,7 @@
 //! A table from keys to slots ([`index`]), values of slots in simulated memory (`slab`), and a policy that says which
 //! slot a new element gets: a free list ([`free_list`]) or an LRU ([`lru`]).
 
+mod buckets;
 mod core;
 mod free_list;
 mod index;
@@ -17,7 +18,7 @@ mod percpu;
 mod plain;
 
 pub(crate) use core::check_flags;
-pub(crate) use index::Index;
+pub(crate) use index::{Index, buckets_of};
 pub(crate) use lru_hash::LruHash;
 pub(crate) use lru_percpu::LruPercpuHash;
 pub(crate) use maps::HashOfMaps;

@@ -6,6 +6,7 @@ use skep_memory::Memory;
 
 use super::core::{Core, check, check_flags};
 use super::free_list::FreeList;
+use super::index::Index;
 use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::Displaced;
@@ -87,6 +88,10 @@ impl Storage for PercpuHash {
         let element = self.core.unlink(key)?;
         self.free.push(cx.cpu, element.slot);
         self.core.take_copies(cx.memory, self.cpus, element.addr(), out)
+    }
+
+    fn index(&self) -> Option<&Index> {
+        Some(&self.core.index)
     }
 
     fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {

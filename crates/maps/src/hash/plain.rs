@@ -7,6 +7,7 @@ use skep_memory::Memory;
 use super::core::{Core, check, check_flags};
 use super::free_list::FreeList;
 use super::index::Element;
+use super::index::Index;
 use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::Displaced;
@@ -116,6 +117,10 @@ impl Storage for Hash {
         let element = self.core.unlink(key)?;
         self.free.push(cx.cpu, element.slot);
         self.core.values.take_fields(cx.memory, element.addr(), out)
+    }
+
+    fn index(&self) -> Option<&Index> {
+        Some(&self.core.index)
     }
 
     fn next_key(&self, key: Option<&[u8]>) -> Result<Vec<u8>, Errno> {
