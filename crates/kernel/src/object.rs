@@ -58,6 +58,8 @@ pub(crate) struct MapObject {
     pub(crate) fds: u32,
     /// Of a PERF_EVENT_ARRAY: through which open file each event was put in (`struct bpf_event_entry`).
     pub(crate) through: BTreeMap<u32, FileId>,
+    /// The types of its keys and values as an object, with a reference.
+    pub(crate) btf: Option<ObjRef>,
     /// What programs a PROG_ARRAY takes: the first one that was put in, or that uses it, decides.
     pub(crate) owner: Option<Owner>,
     /// A reader of the ring buffer should be woken.
@@ -67,7 +69,7 @@ pub(crate) struct MapObject {
 impl MapObject {
     /// A new map, for the one open file that its maker gets.
     pub(crate) fn new(map: Map, types: Option<MapTypes>) -> MapObject {
-        MapObject { map, types, fds: 1, through: BTreeMap::new(), owner: None, poll: false }
+        MapObject { map, types, fds: 1, through: BTreeMap::new(), btf: None, owner: None, poll: false }
     }
 }
 

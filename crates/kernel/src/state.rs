@@ -179,6 +179,9 @@ impl Core {
                     if let Some(ring) = map.map.ring() {
                         self.rings.remove(&ring.pages());
                     }
+                    if let Some(btf) = map.btf {
+                        self.objects.release(btf);
+                    }
                     let displaced = map.map.destroy(memory);
                     self.drop_displaced(displaced);
                 }

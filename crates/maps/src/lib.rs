@@ -82,7 +82,7 @@ pub use arena::Arena;
 pub use cursor::{Cursor, Item};
 pub use handle::{Displaced, FieldRef, ObjRef};
 pub use local::Local;
-pub use map::{Access, Map};
+pub use map::{Access, Bucket, Map};
 pub use ringbuf::{HEADER_SIZE, Head, PAGE_SIZE, Refused, RingBuffer};
 pub use spec::{CreateClass, CreateError, MapSpec, SpecialField, SpecialKind};
 pub use stack_trace::StackTrace;

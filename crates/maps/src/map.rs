@@ -32,6 +32,15 @@ impl Access {
     }
 }
 
+/// Elements of a hash map that lie together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bucket {
+    /// Their keys.
+    pub keys: Vec<Vec<u8>>,
+    /// The bucket's number; the next one's is one more.
+    pub number: u32,
+}
+
 /// A map of any emulated type.
 ///
 /// Keys and values are byte slices of exactly `key_size` bytes and [`Map::value_len`] bytes; another length is -EINVAL,
@@ -58,6 +67,16 @@ impl Map {
         Map::create(spec, cx, Backing::default())
     }
 
+    /// Whether such a map may be made, before any is (`map_alloc_check`, and what comes before and behind it).
+    ///
+    /// # Errors
+    /// As for [`Map::new`], but for the room.
+    pub fn check(spec: &MapSpec) -> Result<(), CreateError> {
+        rules::before_type(spec)?;
+        Body::check(spec)?;
+        rules::special_fields(spec)
+    }
+
     /// Makes a map over pages that other mappings see too: an ARRAY with `BPF_F_MMAPABLE`, whose values begin with the
     /// pages, or a ring buffer, which takes exactly its two position pages and its data.
     ///
@@ -76,11 +95,9 @@ impl Map {
     }
 
     fn create(mut spec: MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<Map, CreateError> {
-        rules::before_type(&spec)?;
-        Body::check(&spec)?;
+        Map::check(&spec)?;
         let cpus = cx.cpus.max(1);
         let cx = Cx { cpu: cx.cpu.min(cpus - 1), cpus, ..*cx };
-        rules::special_fields(&spec)?;
         let body = Body::create(&mut spec, &cx, backing)?;
         spec.flags &= !(BPF_F_RDONLY | BPF_F_WRONLY);
         Ok(Map { spec, body, cpus, frozen: false, owed: Displaced::NONE })
@@ -397,16 +414,15 @@ impl Map {
         with_storage!(&self.body, it => it.next_key(key))
     }
 
-    /// The keys of the first bucket with any, from bucket `from` on, and the number of the bucket behind it; `None`
-    /// behind the last one, which [`Map::end_of_buckets`] numbers. What the batch commands of hash maps take at a time.
+    /// The first bucket with any elements, from bucket `from` on; `None` behind the last one, which [`Map::end_of_buckets`] numbers. What the batch commands of hash maps take at a time.
     ///
     /// # Errors
     /// -ENOENT: there is no bucket of that number. -ENOTSUPP: another type.
-    pub fn bucket(&self, from: u32) -> Result<Option<(Vec<Vec<u8>>, u32)>, Errno> {
+    pub fn bucket(&self, from: u32) -> Result<Option<Bucket>, Errno> {
         let index = with_storage!(&self.body, it => it.index()).ok_or(Errno::ENOTSUPP)?;
         let found = index.bucket(from)?;
         let keys = |slots: Vec<u32>| slots.into_iter().map(|slot| index.key(slot).to_vec()).collect();
-        Ok(found.map(|(slots, next)| (keys(slots), next)))
+        Ok(found.map(|(slots, number)| Bucket { keys: keys(slots), number }))
     }
 
     /// The number behind a hash map's last bucket; 0 for other types.

@@ -9,6 +9,7 @@ use crate::sys::Sys;
 use skep_abi::attr::batch;
 use skep_abi::flags::BPF_F_LOCK;
 use skep_abi::{Errno, MapType};
+use skep_maps::Bucket;
 
 /// The commands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -193,12 +194,7 @@ fn lookup_keys(sys: &mut Sys<'_>, call: &mut Call<'_>, work: &mut Work) -> Resul
 }
 
 /// Takes whole buckets while they fit.
-fn lookup_buckets(
-    sys: &mut Sys<'_>,
-    call: &mut Call<'_>,
-    work: &mut Work,
-    take: bool,
-) -> Result<(), Errno> {
+fn lookup_buckets(sys: &mut Sys<'_>, call: &mut Call<'_>, work: &mut Work, take: bool) -> Result<(), Errno> {
     let mut from = match call.u64(&batch::in_batch) {
         0 => 0,
         addr => call.read_u32(addr)?,
@@ -212,10 +208,11 @@ fn lookup_buckets(
             Ok(bucket) => bucket,
         };
         at_start = false;
-        let Some((keys, next)) = bucket else {
+        let Some(Bucket { keys, number }) = bucket else {
             from = sys.core.map(work.fd)?.end_of_buckets();
             break Err(Errno::ENOENT);
         };
+        from = number;
         if keys.len() > (work.max - work.done) as usize {
             break if work.done == 0 { Err(Errno::ENOSPC) } else { Ok(()) };
         }
@@ -232,7 +229,7 @@ fn lookup_buckets(
             work.give(call, index, key, value)?;
         }
         work.done += elements.len() as u32;
-        from = next;
+        from = number + 1;
     };
     call.write(call.u64(&batch::out_batch), &from.to_le_bytes())?;
     call.put(&batch::count, work.done.into());

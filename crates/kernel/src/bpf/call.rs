@@ -6,7 +6,7 @@ use skep_abi::attr::{Cmd, SIZE};
 use skep_abi::ctx::Field;
 
 /// The most that attributes may be given as (a page).
-const MAX_SIZE: usize = 4096;
+pub(super) const MAX_SIZE: usize = 4096;
 /// How much a copy moves at a time.
 const CHUNK: usize = 4096;
 

@@ -3,9 +3,12 @@
 //! One file per family of commands. A command reads its attributes and the caller's memory through [`Call`] and through
 //! nothing else; what it means is elsewhere.
 
+mod batch;
 mod btf_load;
 mod call;
 mod elem;
+mod info;
+mod map_create;
 mod prog_info;
 mod prog_load;
 mod user;
@@ -31,12 +34,18 @@ enum Handler {
 fn handler(cmd: Cmd) -> Option<Handler> {
     use Handler::Sys;
     Some(match cmd {
+        Cmd::MapCreate => Sys(map_create::create),
         Cmd::MapLookupElem => Sys(elem::lookup),
         Cmd::MapUpdateElem => Sys(elem::update),
         Cmd::MapDeleteElem => Sys(elem::delete),
         Cmd::MapGetNextKey => Sys(elem::next_key),
         Cmd::MapLookupAndDeleteElem => Sys(elem::lookup_and_delete),
         Cmd::MapFreeze => Sys(elem::freeze),
+        Cmd::MapLookupBatch => Sys(batch::lookup),
+        Cmd::MapLookupAndDeleteBatch => Sys(batch::lookup_and_delete),
+        Cmd::MapUpdateBatch => Sys(batch::update),
+        Cmd::MapDeleteBatch => Sys(batch::delete),
+        Cmd::ObjGetInfoByFd => Sys(info::get),
         Cmd::ProgLoad => Sys(prog_load::prog_load),
         Cmd::BtfLoad => Sys(btf_load::btf_load),
         _ => return None,

@@ -15,6 +15,7 @@ mod release;
 mod table;
 
 pub(crate) use file::{FileId, OpenFile};
+pub(crate) use process::Cap;
 pub use process::{Credentials, Process};
 
 use self::file::OpenFiles;

@@ -2,6 +2,7 @@
 
 mod bad_loads;
 mod bpf_call;
+mod bpf_maps;
 mod bpf_prog_load;
 mod c_types;
 mod casts;

@@ -174,7 +174,7 @@ impl Index {
         Some(slot)
     }
 
-    /// The live slots of the first bucket with any, from bucket `from` on, and the number of the bucket behind it: what
+    /// The live slots of the first bucket with any, from bucket `from` on, and the bucket's number: what
     /// batches take at a time. Where the order is that of insertion, each element is its own bucket, as in a table whose
     /// seed was a lucky one.
     ///
@@ -183,9 +183,9 @@ impl Index {
     pub(crate) fn bucket(&self, from: u32) -> Result<Option<(Vec<u32>, u32)>, Errno> {
         let found = match &self.buckets {
             Some(buckets) if from >= buckets.count() => return Err(Errno::ENOENT),
-            Some(buckets) => buckets.bucket(from).map(|(bucket, slots)| (slots, bucket + 1)),
+            Some(buckets) => buckets.bucket(from).map(|(bucket, slots)| (slots, bucket)),
             None if from > 0 && u64::from(from) >= self.order.end() => return Err(Errno::ENOENT),
-            None => self.order.at_serial(from.into()).map(|(serial, slot)| (vec![slot], serial as u32 + 1)),
+            None => self.order.at_serial(from.into()).map(|(serial, slot)| (vec![slot], serial as u32)),
         };
         Ok(found)
     }
