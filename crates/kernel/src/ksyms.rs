@@ -1,6 +1,6 @@
 //! Symbols of the kernel that programs name: variables and functions by BTF id, and addresses by name.
 
-use crate::files::Fd;
+use crate::files::{Fd, READ_ONLY};
 use crate::kernel::Kernel;
 use crate::object::Noun;
 use crate::report::LoadError;
@@ -42,7 +42,7 @@ impl Kernel {
         let of_module = |id: &ObjRef| self.core.objects.btf(*id).and_then(|it| it.module) == Some(index);
         let id = self.core.objects.of(Noun::Btf).find(of_module).ok_or(Errno::ENOENT)?;
         self.core.objects.retain(id);
-        Ok(self.core.files.open(id))
+        Ok(self.core.files.open_with(id, READ_ONLY))
     }
 }
 

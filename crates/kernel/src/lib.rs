@@ -52,13 +52,15 @@
 //! - `world`: kernel objects by type, and the world that programs look around in
 //! - `hooks`: what is attached where, and in which order it runs
 //! - `net`: the network that programs look at: devices, routes, neighbours, sockets
-//! - `state`, `object`, `files`: the state of the machine
+//! - `files`, `bpffs`: open files, descriptors and processes; directories where objects are pinned
+//! - `state`, `object`: the state of the machine
 //! - `vmlinux`: the types of a kernel that come with it, made of the header in `crates/kernel/vmlinux`
 //!
 //! Architecture invariants: nothing here reads the host's clock, randomness, environment or files; helpers reach
 //! simulated memory through checked accesses alone; no program and no caller can make any of this panic.
 
 pub mod bpf;
+mod bpffs;
 mod bprintf;
 mod btf_object;
 mod btf_show;
@@ -105,11 +107,12 @@ pub mod vmlinux;
 mod world;
 
 pub use bpf::UserMemory;
+pub use bpffs::{FileKind, FileStat, Place, Token};
 pub use btf_object::BtfInfo;
 pub use config::{Clock, Config, Task};
 pub use context::{Context, PacketCtx, PtRegs, StructCtx};
 pub use effects::{Branch, Effects, PerfValue, Remote, Signal};
-pub use files::{Credentials, Fd, Process};
+pub use files::{Credentials, Fd, Process, UserNs};
 pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;
 pub use invocation::{NextHop, Redirect, Through};

@@ -175,6 +175,11 @@ impl Sys<'_> {
         }
         let access = Access::of_flags(spec.flags);
         let map = self.new_map(spec)?;
+        if let Err(errno) = self.core.files.room() {
+            let nothing = map.destroy(self.memory);
+            debug_assert!(nothing.is_empty());
+            return Err(CreateError::no_descriptor(errno));
+        }
         let ring = map.ring().map(|it| it.pages());
         let id = self.core.objects.insert(Object::Map(Box::new(MapObject::new(map, types))));
         if let Some(base) = ring {

@@ -1,5 +1,6 @@
 //! Everything that a file descriptor can stand for, counted by its users.
 
+use crate::bpffs::{NodeId, Token};
 use crate::btf_object::BtfInfo;
 use crate::files::FileId;
 use crate::outside::Outside;
@@ -22,16 +23,20 @@ pub(crate) enum Object {
     Perf(PerfEvent),
     Outside(Outside),
     Btf(BtfInfo),
+    /// What somebody else's capabilities stand for.
+    Token(Token),
+    /// An open directory.
+    Dir(NodeId),
 }
 
 impl Object {
     /// Whose ids it has one of.
-    fn noun(&self) -> Option<Noun> {
+    pub(crate) fn noun(&self) -> Option<Noun> {
         match self {
             Object::Map(_) => Some(Noun::Map),
             Object::Prog(_) => Some(Noun::Prog),
             Object::Btf(_) => Some(Noun::Btf),
-            Object::Perf(_) | Object::Outside(_) => None,
+            Object::Perf(_) | Object::Outside(_) | Object::Token(_) | Object::Dir(_) => None,
         }
     }
 }
@@ -164,6 +169,11 @@ impl Objects {
     /// The id of an object, as user space and programs see it; 0 for what has none.
     pub(crate) fn number(&self, id: ObjRef) -> u32 {
         self.slots.get(id.0 as usize).map_or(0, |it| it.number)
+    }
+
+    /// Which ids an object has one of.
+    pub(crate) fn noun(&self, id: ObjRef) -> Option<Noun> {
+        self.get(id)?.noun()
     }
 
     /// The object of a kind that has an id, unless it is about to end.

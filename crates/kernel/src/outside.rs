@@ -41,8 +41,9 @@ impl Kernel {
     /// `struct inode`. Descriptors of one address stand for one object.
     ///
     /// # Errors
-    /// `ENFILE`: there are too many objects.
+    /// `EMFILE`, `ENFILE`: there are too many descriptors or objects.
     pub fn open_object(&mut self, kind: OutsideKind, addr: u64) -> Result<Fd, Errno> {
+        self.core.files.room()?;
         let id = self.core.outside_at(kind, addr)?;
         Ok(self.core.files.open(id))
     }
@@ -50,8 +51,9 @@ impl Kernel {
     /// Opens a descriptor of a new object without content, for maps that only keep such objects apart.
     ///
     /// # Errors
-    /// `ENFILE`: there are too many objects. `ENOMEM`: no room.
+    /// `EMFILE`, `ENFILE`: there are too many descriptors or objects. `ENOMEM`: no room.
     pub fn open_new(&mut self, kind: OutsideKind) -> Result<Fd, Errno> {
+        self.core.room()?;
         let origin = Origin::new(ObjectKind::KernelObject, format!("{kind:?}"));
         let addr = self.memory.alloc(Arena::Kernel, 64, 64, Rights::RO, origin).map_err(|_| Errno::ENOMEM)?;
         let id = self.core.outside_at(kind, addr)?;

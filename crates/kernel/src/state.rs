@@ -1,5 +1,6 @@
 //! The state of a machine, but for its memory: what helpers change.
 
+use crate::bpffs::Tree;
 use crate::config::{Clock, Config, Task};
 use crate::context::Room;
 use crate::effects::Measured;
@@ -49,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) prandom: Vec<Rng>,
     pub(crate) objects: Objects,
     pub(crate) files: Files,
+    /// Directories, and what is pinned in them.
+    pub(crate) tree: Tree,
     pub(crate) text: TextMap,
     /// What is attached where.
     #[allow(dead_code, reason = "links and events come next")]
@@ -117,6 +120,7 @@ impl Core {
             prandom: (0..config.cpus).map(|cpu| Rng::new(config.seed, cpu)).collect(),
             objects,
             files: Files::default(),
+            tree: Tree::default(),
             text: TextMap::default(),
             hooks: Hooks::default(),
             rings: BTreeMap::new(),
@@ -196,7 +200,11 @@ impl Core {
                 }
                 Object::Perf(event) => event.destroy(memory),
                 Object::Outside(it) => self.end_outside(memory, it),
-                Object::Btf(_) => {}
+                Object::Dir(id) => {
+                    self.tree.close(id);
+                    self.drop_unpinned();
+                }
+                Object::Btf(_) | Object::Token(_) => {}
             }
         }
         self.owned.sweep(memory);

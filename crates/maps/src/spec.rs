@@ -202,6 +202,11 @@ impl CreateError {
         CreateError { errno: Errno::ENOMEM, class: CreateClass::HostLimit, reason: reason.into() }
     }
 
+    /// There is no descriptor left for the map: `EMFILE`.
+    pub fn no_descriptor(errno: Errno) -> CreateError {
+        CreateError::new(errno, "there is no file descriptor left".to_owned())
+    }
+
     /// The fd of an inner map is none: `EBADF` or `EINVAL`.
     pub fn no_inner(errno: Errno, fd: i32) -> CreateError {
         CreateError::new(errno, format!("inner_map_fd {fd} is no map"))

@@ -7,8 +7,10 @@ mod batch;
 mod btf_load;
 mod call;
 mod elem;
+mod ids;
 mod info;
 mod map_create;
+mod pin;
 mod prog_info;
 mod prog_load;
 mod user;
@@ -46,6 +48,17 @@ fn handler(cmd: Cmd) -> Option<Handler> {
         Cmd::MapUpdateBatch => Sys(batch::update),
         Cmd::MapDeleteBatch => Sys(batch::delete),
         Cmd::ObjGetInfoByFd => Sys(info::get),
+        Cmd::ObjPin => Sys(pin::pin),
+        Cmd::ObjGet => Sys(pin::get),
+        Cmd::TokenCreate => Sys(pin::token),
+        Cmd::ProgGetNextId => Sys(ids::next_prog),
+        Cmd::MapGetNextId => Sys(ids::next_map),
+        Cmd::BtfGetNextId => Sys(ids::next_btf),
+        Cmd::LinkGetNextId => Sys(ids::next_link),
+        Cmd::ProgGetFdById => Sys(ids::prog),
+        Cmd::MapGetFdById => Sys(ids::map),
+        Cmd::BtfGetFdById => Sys(ids::btf),
+        Cmd::LinkGetFdById => Sys(ids::link),
         Cmd::ProgLoad => Sys(prog_load::prog_load),
         Cmd::BtfLoad => Sys(btf_load::btf_load),
         _ => return None,

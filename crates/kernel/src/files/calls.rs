@@ -88,6 +88,13 @@ impl Kernel {
         Ok(())
     }
 
+    /// Has somebody else give out the numbers of new descriptors, but for those made by `dup(2)`: an embedding that
+    /// keeps descriptors of the host's under the same numbers. Its errors are those of calls that open something. A
+    /// number that is open already is not used.
+    pub fn set_fd_numbers(&mut self, source: Option<Box<dyn FnMut() -> Result<i32, Errno> + Send>>) {
+        self.core.files.numbers.set(source);
+    }
+
     /// The descriptors of the current process, by number.
     pub fn fds(&self) -> impl Iterator<Item = Fd> {
         self.core.files.table().iter().map(|it| it.0)

@@ -1,7 +1,7 @@
 //! Objects by id (`BPF_*_GET_NEXT_ID`, `BPF_*_GET_FD_BY_ID`).
 
 use super::process::Cap;
-use super::{BOTH, Fd};
+use super::{BOTH, Fd, READ_ONLY};
 use crate::kernel::Kernel;
 use crate::object::Noun;
 use crate::state::Core;
@@ -71,7 +71,16 @@ impl Core {
         if !self.capable(Cap::SysAdmin) {
             return Err(Errno::EPERM);
         }
-        let access = if noun == Noun::Map { access_of(flags)? } else { BOTH };
+        let access = match noun {
+            Noun::Map => access_of(flags)?,
+            Noun::Prog => BOTH,
+            Noun::Btf | Noun::Link => READ_ONLY,
+        };
+        self.open_by_id(noun, number, access)
+    }
+
+    /// Opens what has an id, whoever asks.
+    pub(crate) fn open_by_id(&mut self, noun: Noun, number: u32, access: Access) -> Result<Fd, Errno> {
         let id = self.objects.by_number(noun, number).ok_or(Errno::ENOENT)?;
         self.files.room()?;
         self.retain_user(id);

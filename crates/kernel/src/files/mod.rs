@@ -10,15 +10,18 @@
 mod calls;
 mod file;
 mod ids;
+mod numbers;
 mod process;
 mod release;
 mod table;
 
 pub(crate) use file::{FileId, OpenFile};
+pub(crate) use ids::access_of;
 pub(crate) use process::Cap;
-pub use process::{Credentials, Process};
+pub use process::{Credentials, Process, UserNs};
 
 use self::file::OpenFiles;
+use self::numbers::Numbers;
 use self::process::Processes;
 use self::table::{Entry, FdTable};
 use skep_abi::Errno;
@@ -41,11 +44,15 @@ impl fmt::Display for Fd {
 /// What a descriptor may do that may do everything (`O_RDWR`).
 pub(crate) const BOTH: Access = Access { read: true, write: true };
 
+/// What a descriptor may do that may only read (`O_RDONLY`).
+pub(crate) const READ_ONLY: Access = Access { read: true, write: false };
+
 /// All open files, and the processes that have descriptors of them.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     open: OpenFiles,
     processes: Processes,
+    numbers: Numbers,
 }
 
 impl Files {
@@ -58,7 +65,12 @@ impl Files {
     /// not outlive `execve(2)`, as all that `bpf(2)` opens.
     pub(crate) fn open_with(&mut self, id: ObjRef, access: Access) -> Fd {
         let slot = self.open.add(id, access);
-        self.table_mut().add(Entry { slot, cloexec: true }, 0)
+        let entry = Entry { slot, cloexec: true };
+        let table = &mut self.processes.current_mut().table;
+        match self.numbers.take().filter(|it| table.get(*it).is_err()) {
+            Some(number) if table.set(number, entry).is_ok() => number,
+            _ => table.add(entry, 0),
+        }
     }
 
     /// Whether the current process may have one more descriptor.
@@ -66,6 +78,7 @@ impl Files {
     /// # Errors
     /// `EMFILE`: it has as many as it may.
     pub(crate) fn room(&self) -> Result<(), Errno> {
+        self.numbers.reserve()?;
         self.table().room(0)
     }
 

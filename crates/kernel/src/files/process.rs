@@ -20,6 +20,15 @@ impl Process {
     pub const FIRST: Process = Process(1);
 }
 
+/// A user namespace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UserNs(pub u32);
+
+impl UserNs {
+    /// The first one: capabilities in it count everywhere.
+    pub const INITIAL: UserNs = UserNs(0);
+}
+
 /// Who a process is for the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Credentials {
@@ -27,23 +36,40 @@ pub struct Credentials {
     pub uid: u32,
     /// The group that files belong to (`fsgid`).
     pub gid: u32,
-    /// What it may do beside.
+    /// What it may do beside, in its user namespace.
     pub caps: Caps,
+    /// Its user namespace.
+    pub userns: UserNs,
 }
 
 impl Credentials {
     /// Root with all capabilities.
-    pub const ROOT: Credentials = Credentials { uid: 0, gid: 0, caps: Caps::ALL };
+    pub const ROOT: Credentials = Credentials { uid: 0, gid: 0, caps: Caps::ALL, userns: UserNs::INITIAL };
 
     /// A user without capabilities.
     pub const fn user(uid: u32) -> Credentials {
-        Credentials { uid, gid: uid, caps: Caps::NONE }
+        Credentials { uid, gid: uid, caps: Caps::NONE, userns: UserNs::INITIAL }
+    }
+
+    /// Whether permissions of files do not matter to it (`CAP_DAC_OVERRIDE`).
+    pub(crate) fn overrides(&self) -> bool {
+        self.uid == 0
+    }
+
+    /// Whether it has a capability in its user namespace; `CAP_SYS_ADMIN` is all that `bpf(2)` asks for.
+    pub(crate) fn has(&self, cap: Cap) -> bool {
+        let has = match cap {
+            Cap::Bpf => self.caps.bpf,
+            Cap::SysAdmin => self.caps.sys_admin,
+        };
+        has || self.caps.sys_admin
     }
 }
 
 /// A capability that `bpf(2)` asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cap {
+    Bpf,
     SysAdmin,
 }
 
@@ -52,6 +78,8 @@ pub(crate) enum Cap {
 pub(super) struct State {
     pub(super) table: FdTable,
     credentials: Credentials,
+    /// Permissions that new files do not get.
+    umask: u32,
     parent: Process,
 }
 
@@ -63,13 +91,15 @@ pub(super) struct Processes {
     state: State,
     others: BTreeMap<Process, State>,
     last: u32,
+    namespaces: u32,
 }
 
 impl Default for Processes {
     fn default() -> Processes {
         let first = Process::FIRST;
-        let state = State { table: FdTable::default(), credentials: Credentials::ROOT, parent: first };
-        Processes { current: first, state, others: BTreeMap::new(), last: first.0 }
+        let state =
+            State { table: FdTable::default(), credentials: Credentials::ROOT, umask: 0o022, parent: first };
+        Processes { current: first, state, others: BTreeMap::new(), last: first.0, namespaces: 0 }
     }
 }
 
@@ -129,6 +159,15 @@ impl Files {
     fn exec(&mut self) -> Vec<OpenFile> {
         let gone: Vec<Fd> = self.table().iter().filter(|it| it.1.cloexec).map(|it| it.0).collect();
         gone.into_iter().filter_map(|fd| self.close(fd).ok().flatten()).collect()
+    }
+
+    /// Who the current process is.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.processes.state.credentials
+    }
+
+    pub(crate) fn umask(&self) -> u32 {
+        self.processes.state.umask
     }
 
     fn send(&mut self, fd: Fd, to: Process) -> Result<Fd, Errno> {
@@ -195,12 +234,28 @@ impl Kernel {
 
     /// Who the current process is.
     pub fn credentials(&self) -> Credentials {
-        self.core.files.processes.state.credentials
+        self.core.files.credentials()
     }
 
     /// Has the current process be somebody else; what it has open stays open.
     pub fn set_credentials(&mut self, credentials: Credentials) {
         self.core.files.processes.state.credentials = credentials;
+    }
+
+    /// Has the current process enter a new user namespace, where it has all capabilities and in the first one none
+    /// (`unshare(2)`). The answer is the namespace.
+    pub fn unshare_user(&mut self) -> UserNs {
+        let processes = &mut self.core.files.processes;
+        processes.namespaces += 1;
+        let userns = UserNs(processes.namespaces);
+        processes.state.credentials = Credentials { caps: Caps::ALL, userns, ..processes.state.credentials };
+        userns
+    }
+
+    /// Sets which permissions the current process's new files do not get (`umask(2)`); 0o022 at first. The answer is
+    /// what they were before.
+    pub fn set_umask(&mut self, umask: u32) -> u32 {
+        std::mem::replace(&mut self.core.files.processes.state.umask, umask & 0o777)
     }
 
     /// Sets how many descriptors the current process may have (`RLIMIT_NOFILE`): numbers are below. Those that are
@@ -213,16 +268,11 @@ impl Kernel {
 impl Core {
     /// Who the current process is.
     pub(crate) fn credentials(&self) -> Credentials {
-        self.files.processes.state.credentials
+        self.files.credentials()
     }
 
-    /// Whether the current process may do what a capability allows; `CAP_SYS_ADMIN` allows everything
-    /// (`bpf_token_capable`).
+    /// Whether the current process may do what a capability allows.
     pub(crate) fn capable(&self, cap: Cap) -> bool {
-        let caps = self.files.processes.state.credentials.caps;
-        let has = match cap {
-            Cap::SysAdmin => caps.sys_admin,
-        };
-        has || caps.sys_admin
+        self.token_capable(None, cap)
     }
 }

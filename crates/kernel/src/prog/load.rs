@@ -114,9 +114,9 @@ impl Sys<'_> {
         if let Verdict::Accepted { facts, .. } = &examined.verdict {
             close_dead_code(&mut resolved.insns, facts);
         }
-        let full = |errno| LoadError::rejected(errno, None, "too many objects or descriptors");
-        self.core.objects.room().map_err(full)?;
-        self.core.files.room().map_err(full)?;
+        self.core
+            .room()
+            .map_err(|errno| LoadError::rejected(errno, None, "too many objects or descriptors"))?;
         let text_base = self.core.text.take(resolved.insns.len()).ok_or_else(|| {
             LoadError::rejected(Errno::ENOMEM, None, "no room for function pointers of more programs")
         })?;
