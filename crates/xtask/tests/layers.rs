@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const BEHIND_THE_SCENES: [&str; 3] = ["skep-testkit", "skep-oracle", "xtask"];
 
 /// The crates that are behind the scenes themselves, so may need each other.
-const FREE: [&str; 5] = ["crates/testkit", "crates/oracle", "crates/xtask", "benches", "fuzz"];
+const FREE: [&str; 6] = ["crates/testkit", "crates/oracle", "crates/xtask", "benches", "compat", "fuzz"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -17,7 +17,7 @@ fn root() -> PathBuf {
 fn members() -> Vec<String> {
     let crates = fs::read_dir(root().join("crates")).unwrap();
     let names = crates.map(|entry| format!("crates/{}", entry.unwrap().file_name().to_str().unwrap()));
-    names.chain(["benches".to_string(), "fuzz".to_string()]).collect()
+    names.chain(["benches", "compat", "fuzz"].map(str::to_string)).collect()
 }
 
 /// The names under `[dependencies]`, `[build-dependencies]` and their `target` forms.

@@ -3,11 +3,12 @@
 mod btf;
 mod captures;
 mod fixtures;
+mod header;
 
 use crate::command::Command;
 
 /// Every command of `cargo xtask`, in the order of the list that `--help` prints.
-pub(crate) const TABLE: &[Command] = &[btf::COMMAND, fixtures::COMMAND, captures::COMMAND];
+pub(crate) const TABLE: &[Command] = &[btf::COMMAND, fixtures::COMMAND, captures::COMMAND, header::COMMAND];
 
 #[cfg(test)]
 mod tests {
