@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use skep_abi::Errno;
 use skep_abi::flags::{BPF_F_MMAPABLE, BPF_F_NO_USER_CONV, BPF_F_SEGV_ON_FAULT};
-use skep_memory::{Memory, ObjectKind, Origin, Rights, layout};
+use skep_memory::{Memory, ObjectKind, Origin, PageFile, layout};
 
 use crate::backing::Backing;
 use crate::handle::Displaced;
@@ -49,6 +49,10 @@ pub struct Arena {
     as_is: bool,
     /// User space does not get pages by touching them.
     segv: bool,
+    /// Somebody chose where it is in user space.
+    placed: bool,
+    /// The file that its pages are of, which user space may touch without telling.
+    file: Option<PageFile>,
 }
 
 fn low(addr: u64) -> u64 {
@@ -59,6 +63,51 @@ impl Arena {
     /// Where it is in user space.
     pub fn user_start(&self) -> u64 {
         self.user
+    }
+
+    /// Where it ends there.
+    pub fn user_end(&self) -> u64 {
+        self.user + self.pages * PAGE
+    }
+
+    /// Whether its place in user space is settled: `map_extra` named it, or somebody mapped it.
+    pub fn is_placed(&self) -> bool {
+        self.placed
+    }
+
+    /// Has user space see `len` bytes of it from an address on, whole pages within a multiple of 4 GiB: what the first
+    /// `mmap` of an arena does that no `map_extra` gave a place (`arena_map_mmap`). Without an address it is where it is.
+    /// Not while programs know another place.
+    ///
+    /// # Errors
+    /// -EINVAL: no such place. -EBUSY: it has another one, or another length.
+    pub fn settle(&mut self, at: Option<u64>, len: u64) -> Result<(), Errno> {
+        let at = at.unwrap_or(self.user);
+        if self.placed {
+            return if (at, len) == (self.user, self.pages * PAGE) { Ok(()) } else { Err(Errno::EBUSY) };
+        }
+        let whole = at.is_multiple_of(PAGE) && len.is_multiple_of(PAGE) && (1..=LARGEST).contains(&len);
+        if !whole || at.checked_add(len - 1).is_none_or(|end| end >> 32 != at >> 32) {
+            return Err(Errno::EINVAL);
+        }
+        (self.user, self.pages, self.placed) = (at, len / PAGE, true);
+        Ok(())
+    }
+
+    /// Takes note of pages that user space touched in a mapping of the file which they are of: they are there from now on,
+    /// as after a page fault (`arena_vm_fault`). Nothing to do for an arena in memory of our own.
+    pub fn notice(&mut self, memory: &Memory) {
+        let Some(file) = &self.file else { return };
+        for range in file.touched(self.window) {
+            for page in range.start / PAGE..range.end.div_ceil(PAGE) {
+                if !self.present.contains(&page) && memory.grant(self.addr_of(page)) {
+                    self.present.insert(page);
+                    if self.is_free(page, 1) {
+                        self.cut(page, 1);
+                    }
+                }
+            }
+        }
     }
 
     /// How many pages are there.
@@ -160,6 +209,9 @@ impl Arena {
         for page in gone {
             memory.revoke(self.addr_of(page));
             self.present.remove(&page);
+            if let Some(file) = &self.file {
+                file.punch(page * PAGE..(page + 1) * PAGE);
+            }
         }
     }
 
@@ -313,14 +365,13 @@ impl Storage for Arena {
         Ok(())
     }
 
-    fn create(spec: &mut MapSpec, cx: &Cx<'_>, _backing: Backing<'_>) -> Result<Arena, CreateError> {
+    fn create(spec: &mut MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<Arena, CreateError> {
         let pages = u64::from(spec.max_entries);
         let window = (pages * PAGE).min(WINDOW);
         let origin = Origin::new(ObjectKind::MapValue, spec.name.as_str());
         let (page, count) = (PAGE as usize, (window / PAGE) as usize);
-        let base = cx
-            .memory
-            .alloc_array(skep_memory::Arena::Values, page, page, count, Rights::RW, origin)
+        let base = backing
+            .arena(cx.memory, page, count, origin)
             .map_err(|error| CreateError::no_room(error.to_string()))?;
         let lower = if pages * PAGE + USER_LOW <= LARGEST { USER_LOW } else { 0 };
         let user = match spec.map_extra {
@@ -336,7 +387,21 @@ impl Storage for Arena {
             present: BTreeSet::new(),
             as_is: spec.has(BPF_F_NO_USER_CONV),
             segv: spec.has(BPF_F_SEGV_ON_FAULT),
+            placed: spec.map_extra != 0,
+            file: backing.file.cloned(),
         })
+    }
+
+    fn mappable(_spec: &MapSpec) -> bool {
+        true
+    }
+
+    fn shared_len(spec: &MapSpec) -> u64 {
+        u64::from(spec.max_entries) * PAGE
+    }
+
+    fn pages(&self) -> Option<u64> {
+        Some(self.base)
     }
 
     fn lookup(&self, _cx: &Cx<'_>, _key: &[u8], _cpu: u32) -> Result<Option<u64>, Errno> {

@@ -145,6 +145,14 @@ impl Storage for Array {
         spec.has(BPF_F_MMAPABLE)
     }
 
+    fn shared_len(spec: &MapSpec) -> u64 {
+        u64::from(spec.max_entries) * u64::from(spec.stride())
+    }
+
+    fn pages(&self) -> Option<u64> {
+        Some(self.elements.base)
+    }
+
     #[inline]
     fn lookup(&self, cx: &Cx<'_>, key: &[u8], _cpu: u32) -> Result<Option<u64>, Errno> {
         self.elements.visible(cx.memory, index_of(key)?, 0)

@@ -1,6 +1,6 @@
 //! Where the bytes of a map come from: memory of our own, or pages that somebody outside maps too.
 
-use skep_memory::{Arena, Memory, NoMemory, Origin};
+use skep_memory::{Arena, Memory, NoMemory, Origin, PageFile};
 
 #[cfg(all(unix, not(skep_portable_memory)))]
 use skep_memory::HostPages;
@@ -13,8 +13,8 @@ use crate::values::{Request, Values};
 pub(crate) struct Backing<'a> {
     #[cfg(all(unix, not(skep_portable_memory)))]
     pub(crate) pages: Option<HostPages<'a>>,
-    #[cfg(not(all(unix, not(skep_portable_memory))))]
-    pub(crate) pages: Option<&'a std::convert::Infallible>,
+    /// The file that they are of, where somebody has to look at it again.
+    pub(crate) file: Option<&'a PageFile>,
 }
 
 /// A ring's pages.
@@ -24,6 +24,34 @@ pub(crate) struct RingPages {
     pub(crate) base: u64,
     /// Whether the second half of the data is the same memory as the first.
     pub(crate) mirrored: bool,
+}
+
+impl<'a> Backing<'a> {
+    /// The first `len` bytes of a file's pages.
+    pub(crate) fn of_file(file: &'a PageFile, len: u64) -> Backing<'a> {
+        let _ = len;
+        Backing {
+            #[cfg(all(unix, not(skep_portable_memory)))]
+            pages: Some(file.pages(usize::try_from(len).unwrap_or(usize::MAX))),
+            file: Some(file),
+        }
+    }
+
+    /// The pages of an arena, each an element of its own: those that there is room for.
+    pub(crate) fn arena(
+        &self,
+        memory: &Memory,
+        page: usize,
+        count: usize,
+        origin: Origin,
+    ) -> Result<u64, NoMemory> {
+        #[cfg(all(unix, not(skep_portable_memory)))]
+        if let Some(pages) = self.pages {
+            let pages = HostPages { len: page * count, ..pages };
+            return memory.map_array_pages(Arena::Values, pages, page, page, count, Rights::RW, origin);
+        }
+        memory.alloc_array(Arena::Values, page, page, count, Rights::RW, origin)
+    }
 }
 
 impl Backing<'_> {

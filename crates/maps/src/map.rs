@@ -2,14 +2,14 @@
 
 use skep_abi::flags::{BPF_F_LOCK, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY};
 use skep_abi::{Errno, MapType};
-use skep_memory::Memory;
+use skep_memory::{Memory, PageFile};
 
 use crate::arena::Arena;
 use crate::backing::Backing;
 use crate::cursor::{Cursor, Item};
 use crate::handle::{Displaced, ObjRef};
 use crate::local::Local;
-use crate::ringbuf::RingBuffer;
+use crate::ringbuf::{PAGE_SIZE, RingBuffer};
 use crate::rules;
 use crate::spec::{CreateError, MapSpec};
 use crate::stack_trace::StackTrace;
@@ -91,7 +91,40 @@ impl Map {
         if !Body::mappable(&spec) {
             return Err(rules::invalid(format!("user space cannot mmap such {} maps", spec.kind)));
         }
-        Map::create(spec, cx, Backing { pages: Some(pages) })
+        Map::create(spec, cx, Backing { pages: Some(pages), file: None })
+    }
+
+    /// The same over the pages of a file that stays open as long as the map. An ARENA may be larger than what there is
+    /// memory for: its file is as long as [`Map::shared_len`] says, and may be sparse.
+    ///
+    /// # Errors
+    /// As for [`Map::new`]; -EINVAL for a map that user space could not `mmap`.
+    pub fn over(spec: MapSpec, cx: &Cx<'_>, file: &PageFile) -> Result<Map, CreateError> {
+        match Map::shared_len(&spec)? {
+            Some(len) => Map::create(spec, cx, Backing::of_file(file, len)),
+            None => Err(rules::invalid(format!("user space cannot mmap such {} maps", spec.kind))),
+        }
+    }
+
+    /// How many bytes, in whole pages, there are of a map that is made from this for user space to `mmap`: what
+    /// [`Map::over`] takes. Of ring buffers user space sees the data twice, which is there once.
+    /// `None`: none.
+    ///
+    /// # Errors
+    /// As for [`Map::new`].
+    pub fn shared_len(spec: &MapSpec) -> Result<Option<u64>, CreateError> {
+        rules::before_type(spec)?;
+        Body::check(spec)?;
+        rules::special_fields(spec)?;
+        let shared = Body::mappable(spec) && spec.special.is_empty();
+        Ok(shared.then(|| Body::shared_len(spec).next_multiple_of(PAGE_SIZE)))
+    }
+
+    /// The address of the first of the bytes that user space can `mmap`, at offset 0 of the map's descriptor: of a ring
+    /// buffer, the consumer's page. `None`: there are none.
+    pub fn pages(&self) -> Option<u64> {
+        let shared = Body::mappable(&self.spec) && self.spec.special.is_empty();
+        shared.then(|| with_storage!(&self.body, it => Storage::pages(it))).flatten()
     }
 
     fn create(mut spec: MapSpec, cx: &Cx<'_>, backing: Backing<'_>) -> Result<Map, CreateError> {

@@ -71,6 +71,16 @@ pub(crate) trait Storage: Sized {
         false
     }
 
+    /// How many bytes user space can map of such a map, if it can.
+    fn shared_len(_spec: &MapSpec) -> u64 {
+        0
+    }
+
+    /// The address of the first byte of those.
+    fn pages(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether the user side of a value covers every CPU.
     const PERCPU: bool = false;
 
@@ -276,6 +286,13 @@ macro_rules! map_types {
                 match spec.kind {
                     $( MapType::$kind => <$storage as Storage>::mappable(spec), )*
                     _ => false,
+                }
+            }
+
+            pub(crate) fn shared_len(spec: &MapSpec) -> u64 {
+                match spec.kind {
+                    $( MapType::$kind => <$storage as Storage>::shared_len(spec), )*
+                    _ => 0,
                 }
             }
 

@@ -58,6 +58,7 @@ pub use object::ObjectInfo;
 pub use origin::{ObjectKind, Origin, Rights, Site};
 #[cfg(all(unix, not(skep_portable_memory)))]
 pub use pages::HostPages;
+pub use pages::PageFile;
 pub use snapshot::{RestoreError, Snapshot};
 pub use user::{UserFault, UserRangeError, UserRanges};
 pub use window::Window;

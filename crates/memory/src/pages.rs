@@ -8,7 +8,119 @@ pub use mapped::HostPages;
 use crate::error::NoMemory;
 use crate::layout::Arena;
 use crate::memory::Memory;
-use crate::origin::Origin;
+use crate::origin::{Origin, Rights};
+use std::ops::Range;
+
+/// A file whose pages an object is to have, kept open as long as somebody has one of these: what an embedding hands to
+/// a machine so that a mapping of its own shows the same bytes. Where files cannot be mapped there are none.
+///
+/// The file must be as long as the object from `offset` on, and must not shrink (see [`HostPages`]).
+///
+/// ```
+/// # #[cfg(target_os = "linux")] {
+/// use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+/// use skep_memory::{Arena, Memory, ObjectKind, Origin, PageFile, Rights};
+///
+/// let file = memfd_create("pages", MemfdFlags::CLOEXEC)?;
+/// ftruncate(&file, 8192)?;
+/// let pages = PageFile::new(file, 4096);
+/// let memory = Memory::new()?;
+/// let addr = memory.map_file(Arena::Pages, &pages, 4096, Rights::RW, Origin::new(ObjectKind::Ring, "ring"))?;
+/// memory.store(addr, 1, 7)?;
+///
+/// let mut seen = [0];
+/// rustix::io::pread(pages.fd(), &mut seen, 4096)?;
+/// assert_eq!(seen, [7]);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PageFile {
+    #[cfg(all(unix, not(skep_portable_memory)))]
+    file: std::sync::Arc<std::os::fd::OwnedFd>,
+    #[cfg(not(all(unix, not(skep_portable_memory))))]
+    none: std::convert::Infallible,
+    offset: u64,
+}
+
+impl PageFile {
+    /// Where the pages begin in the file.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    #[cfg(not(all(unix, not(skep_portable_memory))))]
+    fn never(&self) -> ! {
+        match self.none {}
+    }
+}
+
+#[cfg(all(unix, not(skep_portable_memory)))]
+impl PageFile {
+    /// The pages of a file from `offset` on, a multiple of the host's page size.
+    pub fn new(file: std::os::fd::OwnedFd, offset: u64) -> PageFile {
+        PageFile { file: std::sync::Arc::new(file), offset }
+    }
+
+    /// The file.
+    pub fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&*self.file)
+    }
+
+    /// The first `len` bytes of the pages.
+    pub fn pages(&self, len: usize) -> HostPages<'_> {
+        HostPages { file: self.fd(), offset: self.offset, len }
+    }
+}
+
+/// # Holes
+impl PageFile {
+    /// The ranges in the first `len` bytes that somebody wrote to or looked at, in whole pages, as offsets from the start of
+    /// the pages. A file that cannot tell has none.
+    pub fn touched(&self, len: u64) -> Vec<Range<u64>> {
+        #[cfg(all(target_os = "linux", not(skep_portable_memory)))]
+        return mapped::touched(self, len);
+        #[cfg(not(all(target_os = "linux", not(skep_portable_memory))))]
+        {
+            let _ = len;
+            Vec::new()
+        }
+    }
+
+    /// Gives a range of pages back: it reads as zeroes afterwards, in every mapping. False: the file cannot do that.
+    pub fn punch(&self, range: Range<u64>) -> bool {
+        #[cfg(all(target_os = "linux", not(skep_portable_memory)))]
+        return mapped::punch(self, range);
+        #[cfg(not(all(target_os = "linux", not(skep_portable_memory))))]
+        {
+            let _ = range;
+            false
+        }
+    }
+}
+
+impl Memory {
+    /// [`map_pages`](Memory::map_pages) of a [`PageFile`], on every host.
+    ///
+    /// # Errors
+    /// As for `map_pages`.
+    pub fn map_file(
+        &self,
+        arena: Arena,
+        file: &PageFile,
+        len: usize,
+        rights: Rights,
+        origin: Origin,
+    ) -> Result<u64, NoMemory> {
+        #[cfg(all(unix, not(skep_portable_memory)))]
+        return self.map_pages(arena, file.pages(len), rights, origin);
+        #[cfg(not(all(unix, not(skep_portable_memory))))]
+        {
+            let _ = (arena, len, rights, origin);
+            file.never()
+        }
+    }
+}
 
 impl Memory {
     /// Allocates pages for a ring buffer: `head_len` bytes, then `data_len` bytes, then *the same* `data_len` bytes
@@ -163,6 +275,31 @@ mod mapped {
             }
         }
         Ok(start)
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn touched(pages: &super::PageFile, len: u64) -> Vec<std::ops::Range<u64>> {
+        use rustix::fs::{SeekFrom, seek};
+        let (start, end) = (pages.offset(), pages.offset().saturating_add(len));
+        let (mut at, mut found) = (start, Vec::new());
+        // -ENXIO: nothing but holes from here on.
+        while at < end
+            && let Ok(data) = seek(pages.fd(), SeekFrom::Data(at))
+            && data < end
+        {
+            let hole = seek(pages.fd(), SeekFrom::Hole(data)).unwrap_or(end).min(end);
+            found.push(data - start..hole - start);
+            at = hole.max(data + 1);
+        }
+        found
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn punch(pages: &super::PageFile, range: std::ops::Range<u64>) -> bool {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let len = range.end.saturating_sub(range.start);
+        len == 0 || fallocate(pages.fd(), flags, pages.offset() + range.start, len).is_ok()
     }
 
     fn refused(len: usize, error: std::io::Error) -> NoMemory {

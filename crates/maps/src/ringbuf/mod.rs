@@ -326,6 +326,14 @@ impl Storage for RingBuffer {
         true
     }
 
+    fn shared_len(spec: &MapSpec) -> u64 {
+        2 * PAGE_SIZE + u64::from(spec.max_entries)
+    }
+
+    fn pages(&self) -> Option<u64> {
+        Some(self.base)
+    }
+
     fn lookup(&self, _cx: &Cx<'_>, _key: &[u8], _cpu: u32) -> Result<Option<u64>, Errno> {
         Err(Errno::ENOTSUPP)
     }
