@@ -81,6 +81,7 @@ mod kernel;
 mod kfuncs;
 mod ksyms;
 mod maps;
+mod mmap;
 mod net;
 mod notes;
 mod object;
@@ -118,6 +119,10 @@ pub use helpers::emulated_helpers;
 pub use invocation::{NextHop, Redirect, Through};
 pub use kernel::Kernel;
 pub use kfuncs::emulated_kfuncs;
+pub use mmap::{
+    MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MappedPart, Mapping, MappingId, Mmap, PROT_EXEC, PROT_READ,
+    PROT_WRITE, Pages, PagesKind, PagesWanted,
+};
 pub use net::{ClonedPacket, Device, Net, NetEffects, NetSocket, Prefix, Route, RouteKind, Sysctl, Tunnel};
 pub use notes::Note;
 pub use object::Noun;
@@ -131,6 +136,7 @@ pub use raw::{RawRan, RawRun};
 pub use report::{Class, Error, LoadError, Report, RunError};
 pub use run::{Ran, Run};
 pub use skep_maps::{CreateError, MapSpec};
+pub use skep_memory::PageFile;
 pub use skep_verifier::{
     Caps, LogExtent, Options as VerifyOptions, Outcome as VerifyOutcome, Refusal as VerifyRefusal,
     Stage as VerifyStage,

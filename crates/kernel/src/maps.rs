@@ -13,7 +13,7 @@ use crate::sys::Sys;
 use crate::types::MapTypes;
 use skep_abi::Errno;
 use skep_maps::{Access, CreateError, Cx, Displaced, Map, MapSpec, ObjRef, Side};
-use skep_memory::Memory;
+use skep_memory::{Memory, PageFile};
 
 impl Kernel {
     /// Makes a map (`BPF_MAP_CREATE`).
@@ -88,7 +88,7 @@ impl Kernel {
     ///
     /// # Errors
     /// `ENOTSUPP`: values have special fields, which is looked at first. `EPERM`: the fd is read-only, or the map is
-    /// frozen already.
+    /// frozen already. `EBUSY`: user space has mapped its pages for writing.
     pub fn map_freeze(&mut self, fd: Fd) -> Result<(), Errno> {
         self.sys().map_freeze(fd)
     }
@@ -174,14 +174,20 @@ impl Sys<'_> {
             spec.inner = Some(Box::new(self.template(*inner)?));
         }
         let access = Access::of_flags(spec.flags);
-        let map = self.new_map(spec)?;
+        let file = self.core.pages_for_map(&spec);
+        let map = self.new_map(spec, file.as_ref())?;
         if let Err(errno) = self.core.files.room() {
             let nothing = map.destroy(self.memory);
             debug_assert!(nothing.is_empty());
             return Err(CreateError::no_descriptor(errno));
         }
         let ring = map.ring().map(|it| it.pages());
-        let id = self.core.objects.insert(Object::Map(Box::new(MapObject::new(map, types))));
+        let shared_arena = map.arena().is_some() && file.is_some();
+        let object = MapObject { file, ..MapObject::new(map, types) };
+        let id = self.core.objects.insert(Object::Map(Box::new(object)));
+        if shared_arena {
+            self.core.mmaps.arenas.insert(id);
+        }
         if let Some(base) = ring {
             self.core.rings.insert(base, id);
         }
@@ -263,12 +269,19 @@ impl Sys<'_> {
         if !self.core.map(fd)?.spec().special.is_empty() {
             return Err(Errno::ENOTSUPP);
         }
-        self.writable(fd)?.1.freeze()
+        let (id, _) = self.writable(fd)?;
+        let object = self.core.objects.map_mut(id).ok_or(Errno::EINVAL)?;
+        if object.writers > 0 { Err(Errno::EBUSY) } else { object.map.freeze() }
     }
 
     /// A map, or why there is none: a limit of this machine too.
-    fn new_map(&self, spec: MapSpec) -> Result<Map, CreateError> {
-        Map::new(spec, &self.core.cx(self.memory)).map_err(|error| {
+    fn new_map(&self, spec: MapSpec, file: Option<&PageFile>) -> Result<Map, CreateError> {
+        let cx = self.core.cx(self.memory);
+        let map = match file {
+            Some(file) => Map::over(spec, &cx, file),
+            None => Map::new(spec, &cx),
+        };
+        map.map_err(|error| {
             let refused = self.memory.take_refused();
             refused.map_or(error, |refused| CreateError::no_room(over_limit(&refused)))
         })
@@ -279,7 +292,7 @@ impl Sys<'_> {
         if inner.inner.is_some() {
             return Ok(inner);
         }
-        let map = self.new_map(inner)?;
+        let map = self.new_map(inner, None)?;
         let spec = map.spec().clone();
         let nothing = map.destroy(self.memory);
         debug_assert!(nothing.is_empty());

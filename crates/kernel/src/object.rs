@@ -69,12 +69,17 @@ pub(crate) struct MapObject {
     pub(crate) owner: Option<Owner>,
     /// A reader of the ring buffer should be woken.
     pub(crate) poll: bool,
+    /// The file that supplied its pages.
+    pub(crate) file: Option<skep_memory::PageFile>,
+    /// Mappings that user space may write to (`writecnt`).
+    pub(crate) writers: u32,
 }
 
 impl MapObject {
     /// A new map, for the one open file that its maker gets.
     pub(crate) fn new(map: Map, types: Option<MapTypes>) -> MapObject {
-        MapObject { map, types, fds: 1, through: BTreeMap::new(), btf: None, owner: None, poll: false }
+        let through = BTreeMap::new();
+        MapObject { map, types, fds: 1, through, btf: None, owner: None, poll: false, file: None, writers: 0 }
     }
 }
 

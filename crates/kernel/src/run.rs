@@ -196,6 +196,7 @@ impl Kernel {
         run: &mut Run<'_>,
     ) -> Result<Machine, RunError> {
         let r1 = self.core.now.ctx.addr;
+        self.core.notice_arenas(&self.memory);
         let (args, poison) = ([r1, 0, 0, 0, 0], self.core.poison.clone());
         let mut machine = Machine::with_poison(program.clone(), stack, args, poison);
         machine.set_budget(Some(run.budget.unwrap_or(self.core.budget)));

@@ -9,6 +9,7 @@ use crate::fire::{Format, Keep};
 use crate::hooks::Hooks;
 use crate::invocation::Invocation;
 use crate::kfuncs::Known;
+use crate::mmap::Mmaps;
 use crate::net::{Net, Sockets, Sysctl};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
@@ -94,6 +95,8 @@ pub(crate) struct Core {
     pub(crate) task_regs: BTreeMap<u64, u64>,
     /// Call stacks of tasks.
     pub(crate) stacks: Stacks,
+    /// What user space mapped.
+    pub(crate) mmaps: Mmaps,
     /// What the hardware says.
     pub(crate) measured: Measured,
     /// Looks at programs. `bpf(2)` verifies without one, too.
@@ -145,6 +148,7 @@ impl Core {
             task_regs: BTreeMap::new(),
             stacks: Stacks::default(),
             measured: Measured::default(),
+            mmaps: Mmaps::default(),
             verifier: None,
             refused: None,
             now: Invocation::default(),
@@ -177,9 +181,10 @@ impl Core {
 
     /// Ends objects that nobody refers to any more. Not while a program runs: it may be one of them.
     pub(crate) fn sweep(&mut self, memory: &Memory) {
-        while let Some((_, object)) = self.objects.take_dead() {
+        while let Some((id, object)) = self.objects.take_dead() {
             match object {
                 Object::Map(map) => {
+                    self.mmaps.arenas.remove(&id);
                     if let Some(ring) = map.map.ring() {
                         self.rings.remove(&ring.pages());
                     }

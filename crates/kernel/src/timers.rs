@@ -140,6 +140,7 @@ impl Kernel {
             self.core.world.on_cpu.insert(cpu, task);
         }
         let task = self.core.enter_cpu(&self.memory, cpu);
+        self.core.notice_arenas(&self.memory);
         let args = [handle(map), key_addr, value, 0, 0];
         let machine = Machine::with_poison(program, stack, args, self.core.poison.clone()).starting_at(func);
         let ran = match machine {

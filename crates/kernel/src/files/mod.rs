@@ -41,6 +41,10 @@ impl fmt::Display for Fd {
     }
 }
 
+/// An open file that something other than a descriptor keeps open.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Held(u32);
+
 /// What a descriptor may do that may do everything (`O_RDWR`).
 pub(crate) const BOTH: Access = Access { read: true, write: true };
 
@@ -105,6 +109,21 @@ impl Files {
     pub(crate) fn close(&mut self, fd: Fd) -> Result<Option<OpenFile>, Errno> {
         let entry = self.table_mut().remove(fd)?;
         Ok(self.open.drop_one(entry.slot))
+    }
+
+    /// Keeps the open file of an fd open, until [`Files::let_go`] of the number that it answers: for a mapping.
+    ///
+    /// # Errors
+    /// `EBADF`: it is not open.
+    pub(crate) fn hold(&mut self, fd: Fd) -> Result<Held, Errno> {
+        let slot = self.table().get(fd)?.slot;
+        self.open.keep(slot);
+        Ok(Held(slot))
+    }
+
+    /// Ends that. The open file comes back if nothing else keeps it.
+    pub(crate) fn let_go(&mut self, held: Held) -> Option<OpenFile> {
+        self.open.drop_one(held.0)
     }
 
     fn table(&self) -> &FdTable {
