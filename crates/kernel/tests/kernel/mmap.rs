@@ -134,7 +134,8 @@ mod from_outside {
     #[test]
     fn a_process_sees_what_a_program_stores() {
         let (mut kernel, _) = with_memfds();
-        let map = array(&mut kernel);
+        let spec = MapSpec::new(MapType::Array, 4, 16, 1).with_flags(BPF_F_MMAPABLE);
+        let map = kernel.map_create(&spec).unwrap();
         let prog = load(
             &mut kernel,
             ProgType::SocketFilter,
