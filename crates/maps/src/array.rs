@@ -146,7 +146,7 @@ impl Storage for Array {
     }
 
     fn shared_len(spec: &MapSpec) -> u64 {
-        u64::from(spec.max_entries) * u64::from(spec.stride())
+        u64::from(spec.max_entries) * spec.stride()
     }
 
     fn pages(&self) -> Option<u64> {
