@@ -76,18 +76,20 @@ mod from_outside {
     use skep_kernel::{PageFile, Pages, PagesKind, PagesWanted};
     use std::sync::{Arc, Mutex};
 
-    /// Supplies memfds, and keeps what it supplied.
+    /// Supplies memfds, and keeps what they were wanted for.
     #[derive(Clone, Default)]
-    struct Memfds(Arc<Mutex<Vec<(PagesKind, u64, String, PageFile)>>>);
+    struct Memfds(Arc<Mutex<Vec<Supplied>>>);
+
+    /// What was wanted.
+    type Supplied = (PagesKind, u64, String);
 
     impl Pages for Memfds {
         fn supply(&mut self, wanted: &PagesWanted<'_>) -> Option<PageFile> {
             let file = memfd_create("pages", MemfdFlags::CLOEXEC).ok()?;
             // They need not begin where the file does.
             ftruncate(&file, PAGE + wanted.len).ok()?;
-            let pages = PageFile::new(file, PAGE);
-            self.0.lock().unwrap().push((wanted.kind, wanted.len, wanted.name.to_owned(), pages.clone()));
-            Some(pages)
+            self.0.lock().unwrap().push((wanted.kind, wanted.len, wanted.name.to_owned()));
+            Some(PageFile::new(file, PAGE))
         }
     }
 
