@@ -19,6 +19,7 @@
 //! }
 //! ```
 
+pub mod bpf;
 pub mod calls;
 pub mod cases;
 pub mod contexts;

@@ -5,6 +5,7 @@
 
 #![expect(unsafe_code, reason = "bpf(2) has no safe wrapper in libc")]
 
+mod child;
 mod map;
 mod prog;
 mod ring;
@@ -13,6 +14,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{FromRawFd, OwnedFd};
 
+pub use child::{Answer, Pages, in_child};
 pub use map::{Map, MapCreate};
 pub use prog::{Prog, ProgLoad, Rejected, TestRun, TestRunResult, btf_load, possible_cpus};
 pub use ring::{RingPages, pin_to_cpu};

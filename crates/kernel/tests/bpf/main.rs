@@ -1,0 +1,57 @@
+//! `bpf(2)` call by call against Linux 6.18: `fixtures/oracle/bpf-*.txt.gz`, which `record-bpf` of `skep-oracle` wrote (its
+//! front page has the form), replayed to the errno and the last byte that came back.
+
+mod known;
+mod memory;
+mod pattern;
+mod replay;
+
+use flate2::read::GzDecoder;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// The lines of a recording.
+fn recording(subject: &str) -> String {
+    let name = format!("bpf-{subject}-6.18.txt.gz");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/oracle").join(name);
+    let packed = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut text = String::new();
+    GzDecoder::new(packed.as_slice()).read_to_string(&mut text).expect("text");
+    text
+}
+
+/// Replays the cases of a subject. Those that differ must be the known ones, and no others.
+fn check(subject: &str) {
+    let only = option_env!("CASE");
+    let text = recording(subject);
+    let mut wrong = Vec::new();
+    let mut equal = 0;
+    for case in replay::cases(&text).filter(|it| only.is_none_or(|only| it.name.contains(only))) {
+        let known = known::reason(subject, case.name);
+        match (case.replay(), known) {
+            (Ok(()), None) => equal += 1,
+            (Err(difference), None) => wrong.push(format!("{}: {difference}", case.name)),
+            (Ok(()), Some(_)) => wrong.push(format!("{}: agrees by now; take it off the list", case.name)),
+            (Err(_), Some(_)) => {}
+        }
+    }
+    println!("{subject}: {equal} cases are equal");
+    assert!(wrong.is_empty(), "{subject}: {equal} equal, {} not\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A test for each recording.
+macro_rules! subjects {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check(&stringify!($name).replace('_', "-"));
+            }
+        )*
+    };
+}
+
+subjects! {
+    elements
+    creations
+}
