@@ -50,7 +50,7 @@
 //! - `kfuncs`: kernel functions that programs call by BTF id, one row each
 //! - `helpers`: one file per family, one row per helper in `helpers/mod.rs`
 //! - `world`: kernel objects by type, and the world that programs look around in
-//! - `hooks`: what is attached where, and in which order it runs
+//! - `hooks`, `links`: what is attached where and in which order it runs; attaching
 //! - `net`: the network that programs look at: devices, routes, neighbours, sockets
 //! - `files`, `bpffs`: open files, descriptors and processes; directories where objects are pinned
 //! - `state`, `object`: the state of the machine
@@ -80,6 +80,7 @@ mod invocation;
 mod kernel;
 mod kfuncs;
 mod ksyms;
+mod links;
 mod maps;
 mod mmap;
 mod net;
@@ -119,11 +120,17 @@ pub use helpers::emulated_helpers;
 pub use invocation::{NextHop, Redirect, Through};
 pub use kernel::Kernel;
 pub use kfuncs::emulated_kfuncs;
+pub use links::{
+    FdType, Functions, IterInfo, IterLink, KprobeMulti, LinkCreate, LinkDetails, LinkInfo, LinkWith,
+    PerfLinkInfo, ProgAttach, ProgQuery, Queried, QueriedProg, TaskFd, UprobeMulti,
+};
 pub use mmap::{
     MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MappedPart, Mapping, MappingId, Mmap, PROT_EXEC, PROT_READ,
     PROT_WRITE, Pages, PagesKind, PagesWanted,
 };
-pub use net::{ClonedPacket, Device, Net, NetEffects, NetSocket, Prefix, Route, RouteKind, Sysctl, Tunnel};
+pub use net::{
+    ClonedPacket, Device, Net, NetEffects, NetSocket, NetkitEnd, Prefix, Route, RouteKind, Sysctl, Tunnel,
+};
 pub use notes::Note;
 pub use object::Noun;
 pub use outside::OutsideKind;

@@ -3,6 +3,7 @@
 use crate::bpffs::{NodeId, Token};
 use crate::btf_object::BtfInfo;
 use crate::files::FileId;
+use crate::links::{IterFile, Link};
 use crate::outside::Outside;
 use crate::perf::PerfEvent;
 use crate::prog::Prog;
@@ -27,6 +28,8 @@ pub(crate) enum Object {
     Token(Token),
     /// An open directory.
     Dir(NodeId),
+    Link(Box<Link>),
+    Iter(Box<IterFile>),
 }
 
 impl Object {
@@ -36,7 +39,10 @@ impl Object {
             Object::Map(_) => Some(Noun::Map),
             Object::Prog(_) => Some(Noun::Prog),
             Object::Btf(_) => Some(Noun::Btf),
-            Object::Perf(_) | Object::Outside(_) | Object::Token(_) | Object::Dir(_) => None,
+            Object::Link(_) => Some(Noun::Link),
+            Object::Perf(_) | Object::Outside(_) | Object::Token(_) | Object::Dir(_) | Object::Iter(_) => {
+                None
+            }
         }
     }
 }
@@ -241,6 +247,20 @@ impl Objects {
     pub(crate) fn btf(&self, id: ObjRef) -> Option<&BtfInfo> {
         match self.get(id)? {
             Object::Btf(btf) => Some(btf),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn link(&self, id: ObjRef) -> Option<&Link> {
+        match self.get(id)? {
+            Object::Link(link) => Some(link),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn link_mut(&mut self, id: ObjRef) -> Option<&mut Link> {
+        match self.get_mut(id)? {
+            Object::Link(link) => Some(link),
             _ => None,
         }
     }

@@ -22,6 +22,8 @@ pub enum OutsideKind {
     Task,
     /// An open file: its inode.
     Inode,
+    /// A network namespace's file; there is one namespace.
+    Netns,
 }
 
 /// A kernel object that descriptors and maps refer to.

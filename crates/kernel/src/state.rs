@@ -55,7 +55,6 @@ pub(crate) struct Core {
     pub(crate) tree: Tree,
     pub(crate) text: TextMap,
     /// What is attached where.
-    #[allow(dead_code, reason = "links and events come next")]
     pub(crate) hooks: Hooks,
     /// Ring buffer maps by the address of their first page.
     pub(crate) rings: BTreeMap<u64, ObjRef>,
@@ -185,6 +184,7 @@ impl Core {
             match object {
                 Object::Map(map) => {
                     self.mmaps.arenas.remove(&id);
+                    self.drop_sockmap_progs(id);
                     if let Some(ring) = map.map.ring() {
                         self.rings.remove(&ring.pages());
                     }
@@ -210,6 +210,8 @@ impl Core {
                     self.drop_unpinned();
                 }
                 Object::Btf(_) | Object::Token(_) => {}
+                Object::Link(link) => self.end_link(id, &link),
+                Object::Iter(file) => self.end_iter(&file),
             }
         }
         self.owned.sweep(memory);

@@ -141,6 +141,37 @@ impl<'a> Call<'a> {
         Ok(text)
     }
 
+    /// Writes a text with its NUL where there is room for so many bytes, or as much of it as fits before a NUL
+    /// (`bpf_copy_to_user`).
+    ///
+    /// # Errors
+    /// `ENOSPC`: not all of it did. `EFAULT`: it cannot be written.
+    pub(crate) fn put_text(&mut self, addr: u64, room: u32, text: &[u8]) -> Result<i32, Errno> {
+        let fits = text.len() < room as usize;
+        let mut bytes = text[..text.len().min((room as usize).saturating_sub(1))].to_vec();
+        bytes.push(0);
+        self.write(addr, &bytes)?;
+        if fits { Ok(0) } else { Err(Errno::ENOSPC) }
+    }
+
+    /// The bytes of a struct of user space's that may be longer or shorter than the kernel's
+    /// (`bpf_check_uarg_tail_zero`): as many as both know.
+    ///
+    /// # Errors
+    /// `E2BIG`: more than a page, or something other than zero where the kernel knows nothing. `EFAULT`: it cannot be read.
+    pub(crate) fn tail_is_zero(&mut self, addr: u64, known: usize, given: usize) -> Result<Vec<u8>, Errno> {
+        if given > MAX_SIZE {
+            return Err(Errno::E2BIG);
+        }
+        if given > known {
+            let tail = self.read(addr.wrapping_add(known as u64), given - known)?;
+            if tail.iter().any(|it| *it != 0) {
+                return Err(Errno::E2BIG);
+            }
+        }
+        self.read(addr, given.min(known))
+    }
+
     /// The name of an object (`bpf_obj_name_cpy`): letters, digits, `_` and `.`, and a NUL within the field.
     ///
     /// # Errors

@@ -3,16 +3,22 @@
 //! One file per family of commands. A command reads its attributes and the caller's memory through [`Call`] and through
 //! nothing else; what it means is elsewhere.
 
+mod attach;
 mod batch;
 mod btf_load;
 mod call;
 mod elem;
 mod ids;
 mod info;
+mod iter;
+mod link;
 mod map_create;
 mod pin;
 mod prog_info;
 mod prog_load;
+mod query;
+mod raw_tp;
+mod task_fd;
 mod user;
 
 pub(crate) use call::Call;
@@ -61,6 +67,15 @@ fn handler(cmd: Cmd) -> Option<Handler> {
         Cmd::LinkGetFdById => Sys(ids::link),
         Cmd::ProgLoad => Sys(prog_load::prog_load),
         Cmd::BtfLoad => Sys(btf_load::btf_load),
+        Cmd::ProgAttach => Sys(attach::attach),
+        Cmd::ProgDetach => Sys(attach::detach),
+        Cmd::ProgQuery => Sys(query::query),
+        Cmd::RawTracepointOpen => Sys(raw_tp::open),
+        Cmd::TaskFdQuery => Sys(task_fd::query),
+        Cmd::LinkCreate => Sys(link::create),
+        Cmd::LinkUpdate => Sys(link::update),
+        Cmd::LinkDetach => Sys(link::detach),
+        Cmd::IterCreate => Sys(iter::create),
         _ => return None,
     })
 }
@@ -100,9 +115,11 @@ impl Kernel {
         let mut call = Call::new(attr, user)?;
         let cmd = Cmd::from_u32(cmd).ok_or(Errno::EINVAL)?;
         call.check(cmd)?;
-        match handler(cmd).ok_or(Errno::EOPNOTSUPP)? {
+        let result = match handler(cmd).ok_or(Errno::EOPNOTSUPP)? {
             Handler::Sys(run) => run(&mut self.sys(), &mut call),
             Handler::Kernel(run) => run(self, &mut call),
-        }
+        };
+        self.core.sweep(&self.memory);
+        result
     }
 }

@@ -61,6 +61,7 @@ impl Credentials {
         let has = match cap {
             Cap::Bpf => self.caps.bpf,
             Cap::SysAdmin => self.caps.sys_admin,
+            Cap::NetAdmin => self.caps.net_admin,
         };
         has || self.caps.sys_admin
     }
@@ -71,6 +72,7 @@ impl Credentials {
 pub(crate) enum Cap {
     Bpf,
     SysAdmin,
+    NetAdmin,
 }
 
 /// What a process has.

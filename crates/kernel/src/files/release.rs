@@ -52,6 +52,9 @@ impl Core {
             if last && kind == MapType::ProgArray {
                 self.empty(id, |_| true);
             }
+            if last && matches!(kind, MapType::Sockmap | MapType::Sockhash) {
+                self.drop_sockmap_progs(id);
+            }
         }
         self.objects.release(id);
     }

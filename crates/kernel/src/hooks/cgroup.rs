@@ -75,6 +75,14 @@ impl Cgroups {
         }
     }
 
+    /// The path of a cgroup below the root's directory, as cgroups that nobody named are called: `/cgroup-10/cgroup-20`.
+    pub(crate) fn path_text(&self, id: u64) -> String {
+        let mut ids: Vec<u64> = self.upwards(id).filter(|it| *it != ROOT).collect();
+        ids.reverse();
+        let text: String = ids.iter().map(|id| format!("/cgroup-{id}")).collect();
+        if text.is_empty() { "/".to_owned() } else { text }
+    }
+
     /// Forgets a cgroup that is gone. Answers what was attached to it.
     pub(crate) fn remove(&mut self, id: u64) -> Vec<(Kind, Attached)> {
         let kinds: Vec<_> = self.levels.range((id, MIN_KIND)..).map(|it| *it.0).collect();

@@ -77,8 +77,27 @@ pub struct Device {
     pub forwarding: bool,
     /// It is up.
     pub up: bool,
+    /// Its driver can run XDP programs; without, they run on skbs.
+    pub xdp: bool,
+    /// Of a netkit pair: which end it is.
+    pub netkit: Option<NetkitEnd>,
     /// Its own addresses, with the lengths of their networks' prefixes.
     pub addresses: Vec<Prefix>,
+}
+
+/// One end of a netkit pair of devices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NetkitEnd {
+    /// The one that programs of both ends are attached through.
+    Primary {
+        /// The other one's index.
+        peer: u32,
+    },
+    /// The other one.
+    Peer {
+        /// The primary's index.
+        primary: u32,
+    },
 }
 
 impl Device {
@@ -93,6 +112,8 @@ impl Device {
             header: ETH_HLEN,
             forwarding: true,
             up: true,
+            xdp: true,
+            netkit: None,
             addresses: Vec::new(),
         }
     }
@@ -103,6 +124,7 @@ impl Device {
             mac: [0; 6],
             mtu: 65_536,
             forwarding: false,
+            xdp: false,
             addresses: vec![
                 Prefix { addr: Ipv4Addr::LOCALHOST.into(), len: 8 },
                 Prefix { addr: Ipv6Addr::LOCALHOST.into(), len: 128 },
@@ -118,6 +140,12 @@ impl Device {
     pub fn address(mut self, address: &str) -> Result<Device, String> {
         self.addresses.push(Prefix::parse(address)?);
         Ok(self)
+    }
+
+    /// The same as one end of a netkit pair.
+    #[must_use]
+    pub fn netkit(self, end: NetkitEnd) -> Device {
+        Device { netkit: Some(end), xdp: false, ..self }
     }
 
     /// The same with another hardware address.

@@ -8,7 +8,7 @@ mod socket;
 mod tunnel;
 
 pub(crate) use cookie::{Cookies, Flow};
-pub use device::{Device, Prefix, Route, RouteKind};
+pub use device::{Device, NetkitEnd, Prefix, Route, RouteKind};
 pub use effects::{ClonedPacket, NetEffects};
 pub(crate) use fib::{Lookup, Query};
 pub use socket::NetSocket;
@@ -16,6 +16,7 @@ pub(crate) use socket::{CLOSE, HeldSocket, LISTEN, NEW_SYN_RECV, Sockets, TCP, T
 pub use tunnel::Tunnel;
 
 use crate::kernel::Kernel;
+use skep_abi::Errno;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -72,6 +73,11 @@ impl Net {
         self.devices.insert(device.ifindex, device);
     }
 
+    /// Takes a device away. [`Kernel::remove_device`] does it for what is attached to it as well.
+    pub(crate) fn remove_device(&mut self, ifindex: u32) -> Option<Device> {
+        self.devices.remove(&ifindex)
+    }
+
     /// Adds a route.
     pub fn add_route(&mut self, route: Route) {
         self.routes.push(route);
@@ -123,6 +129,18 @@ impl Kernel {
     /// The network that programs look at.
     pub fn net(&self) -> &Net {
         &self.core.net
+    }
+
+    /// Takes a device away. Programs that are attached to it by themselves are dropped, links become defunct.
+    ///
+    /// # Errors
+    /// `ENODEV`: there is no such device.
+    pub fn remove_device(&mut self, ifindex: u32) -> Result<(), Errno> {
+        self.core.net.device(ifindex).ok_or(Errno::ENODEV)?;
+        self.core.unhook_device(ifindex);
+        self.core.net.remove_device(ifindex);
+        self.core.sweep(&self.memory);
+        Ok(())
     }
 
     /// The network that programs look at, to add to it.

@@ -77,35 +77,49 @@ fn slot_of(funcs: &[FuncInfo], func: &str, name: &str) -> Option<usize> {
     found.or_else(|| (funcs.is_empty() && func == name).then_some(0))
 }
 
-impl Kernel {
-    /// Attaches an EXT program: from now on, runs of its target run it instead of the function that it replaces.
+impl Core {
+    /// The function of a target that an EXT program is to replace: where it starts (`bpf_check_attach_target`).
     ///
     /// # Errors
-    /// `EBADF`, `EINVAL`: no EXT program, or its target is gone. `EBUSY`: it is attached already, the target is extended
-    /// already, or is in a PROG_ARRAY.
-    pub fn attach_ext(&mut self, fd: Fd) -> Result<(), Errno> {
-        let id = self.core.prog_of(fd)?;
-        let ext = self.core.objects.prog(id).ok_or(Errno::EINVAL)?;
-        let (target_id, slot) = ext.replaces.ok_or(Errno::EINVAL)?;
+    /// `EINVAL`: there is no such function, or the target is none of those that programs extend.
+    pub(crate) fn slot_to_extend(&self, target: ObjRef, btf_id: u32) -> Result<usize, Errno> {
+        let info = &self.objects.prog(target).ok_or(Errno::EINVAL)?.info;
+        let attach = AttachType::from_u32(info.expected_attach_type);
+        let traces = info.prog_type == ProgType::Tracing
+            && matches!(attach, Some(AttachType::TraceFentry | AttachType::TraceFexit));
+        if info.prog_type == ProgType::Ext || traces {
+            return Err(Errno::EINVAL);
+        }
+        info.funcs.iter().find(|it| it.type_id == btf_id).map(|it| it.slot).ok_or(Errno::EINVAL)
+    }
+
+    /// From now on, runs of a target run an EXT program instead of the function that starts at a slot. The target keeps
+    /// it for as long.
+    ///
+    /// # Errors
+    /// `EBUSY`: the target is extended already, or is in a PROG_ARRAY. `ENOMEM`: no room. `EINVAL`: one of them is no
+    /// program.
+    pub(crate) fn extend(&mut self, id: ObjRef, target_id: ObjRef, slot: usize) -> Result<(), Errno> {
+        let ext = self.objects.prog(id).ok_or(Errno::EINVAL)?;
         let (ext_program, ext_info, ext_maps) = (ext.program.clone(), ext.info.clone(), ext.maps.clone());
-        let target = self.core.objects.prog(target_id).ok_or(Errno::EINVAL)?;
+        let target = self.objects.prog(target_id).ok_or(Errno::EINVAL)?;
         if target.memberships > 0 || target.extended {
             return Err(Errno::EBUSY);
         }
         let (insns, info) = joined(target, slot, &ext_program, &ext_info);
-        let text_base = self.core.text.take(insns.len()).ok_or(Errno::ENOMEM)?;
+        let text_base = self.text.take(insns.len()).ok_or(Errno::ENOMEM)?;
         let program = match Program::new(&insns, text_base) {
             Ok(program) => program.with_tag(u64::from(target_id.0)),
             Err(_) => {
-                self.core.text.free(text_base);
+                self.text.free(text_base);
                 return Err(Errno::EINVAL);
             }
         };
         for map in &ext_maps {
-            self.core.objects.retain(*map);
+            self.objects.retain(*map);
         }
-        self.core.objects.retain(id);
-        let target = self.core.objects.prog_mut(target_id).ok_or(Errno::EINVAL)?;
+        self.objects.retain(id);
+        let target = self.objects.prog_mut(target_id).ok_or(Errno::EINVAL)?;
         target.maps.extend(ext_maps);
         target.extended = true;
         target.original = Some(Box::new(Original {
@@ -117,6 +131,36 @@ impl Kernel {
         Ok(())
     }
 
+    /// A target is what it was before.
+    ///
+    /// # Errors
+    /// `ENOENT`: it is not extended by this program.
+    pub(crate) fn unextend(&mut self, id: ObjRef, target_id: ObjRef) -> Result<(), Errno> {
+        let target = self.objects.prog_mut(target_id).ok_or(Errno::ENOENT)?;
+        let original = target.original.take_if(|it| it.by == id).ok_or(Errno::ENOENT)?;
+        let text_base = std::mem::replace(&mut target.text_base, original.text_base);
+        (target.program, target.info) = (original.program, original.info);
+        // The maps of the EXT program stay with the target until it ends: nothing runs differently for that.
+        target.extended = false;
+        self.text.free(text_base);
+        self.objects.release(id);
+        Ok(())
+    }
+}
+
+impl Kernel {
+    /// Attaches an EXT program: from now on, runs of its target run it instead of the function that it replaces.
+    ///
+    /// # Errors
+    /// `EBADF`, `EINVAL`: no EXT program, or its target is gone. `EBUSY`: it is attached already, the target is extended
+    /// already, or is in a PROG_ARRAY.
+    pub fn attach_ext(&mut self, fd: Fd) -> Result<(), Errno> {
+        let id = self.core.prog_of(fd)?;
+        let ext = self.core.objects.prog(id).filter(|it| it.info.prog_type == ProgType::Ext);
+        let (target, slot) = ext.and_then(|it| it.replaces).ok_or(Errno::EINVAL)?;
+        self.core.extend(id, target, slot)
+    }
+
     /// Detaches an EXT program: its target is what it was.
     ///
     /// # Errors
@@ -124,15 +168,8 @@ impl Kernel {
     pub fn detach_ext(&mut self, fd: Fd) -> Result<(), Errno> {
         let id = self.core.prog_of(fd)?;
         let ext = self.core.objects.prog(id).ok_or(Errno::EINVAL)?;
-        let (target_id, _) = ext.replaces.ok_or(Errno::EINVAL)?;
-        let target = self.core.objects.prog_mut(target_id).ok_or(Errno::ENOENT)?;
-        let original = target.original.take_if(|it| it.by == id).ok_or(Errno::ENOENT)?;
-        let text_base = std::mem::replace(&mut target.text_base, original.text_base);
-        (target.program, target.info) = (original.program, original.info);
-        // The maps of the EXT program stay with the target until it ends: nothing runs differently for that.
-        target.extended = false;
-        self.core.text.free(text_base);
-        self.core.objects.release(id);
+        let (target, _) = ext.replaces.ok_or(Errno::EINVAL)?;
+        self.core.unextend(id, target)?;
         self.core.sweep(&self.memory);
         Ok(())
     }

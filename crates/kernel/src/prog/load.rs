@@ -17,7 +17,7 @@ use crate::report::LoadError;
 use crate::state::Core;
 use crate::sys::Sys;
 use skep_abi::flags::{BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS};
-use skep_abi::{Errno, MapType, ProgType};
+use skep_abi::{Errno, MapType};
 use skep_isa::facts::Facts;
 use skep_isa::{Callee, Op};
 use skep_maps::ObjRef;
@@ -128,7 +128,6 @@ impl Sys<'_> {
         })?;
         let specs = resolved.maps.iter().filter_map(|it| self.core.objects.map(it.0)).map(|it| it.map.spec());
         let typed_pointers = has_typed_pointers(load.prog_type, &load.insns, specs);
-        let ext = load.prog_type == ProgType::Ext;
         let told = self.told(load, records, examined.processed, target.is_some());
         // The tag is how traps and helpers know the program again.
         let tag = u64::from(self.core.objects.next_id().0);
@@ -147,7 +146,7 @@ impl Sys<'_> {
             text_base,
             extended: false,
             memberships: 0,
-            replaces: target.filter(|_| ext).and_then(|it| Some((it.0, it.1?))),
+            replaces: target.and_then(|it| Some((it.0, it.1?))),
             original: None,
         })
     }

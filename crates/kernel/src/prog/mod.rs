@@ -177,7 +177,8 @@ pub(crate) struct Prog {
     pub(crate) extended: bool,
     /// How many slots of PROG_ARRAY maps hold it.
     pub(crate) memberships: u32,
-    /// Of an EXT program: the program whose function it replaces, which it keeps, and where that function starts.
+    /// The program whose function it is to replace or trace, which it keeps, and where that function starts. Of a program
+    /// that a link attaches, the link has it from then on.
     pub(crate) replaces: Option<(ObjRef, usize)>,
     /// What it was before an EXT program replaced one of its functions.
     pub(crate) original: Option<Box<extend::Original>>,

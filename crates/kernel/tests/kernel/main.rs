@@ -14,6 +14,7 @@ mod fire;
 mod fire_types;
 mod kfuncs;
 mod kfuncs_world;
+mod links;
 mod load;
 mod map_types;
 mod maps_and_fds;

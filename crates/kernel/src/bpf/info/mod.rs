@@ -1,5 +1,6 @@
 //! `BPF_OBJ_GET_INFO_BY_FD` (`kernel/bpf/syscall.c`): one file per kind of object.
 
+mod link;
 mod map;
 
 use super::Call;
@@ -14,6 +15,7 @@ pub(super) fn get(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Errno> 
     let id = sys.core.files.get(call.fd(&attr::bpf_fd))?;
     match sys.core.objects.get(id) {
         Some(Object::Map(_)) => map::fill(sys, call, id),
+        Some(Object::Link(_)) => link::fill(sys, call, id),
         _ => Err(Errno::EINVAL),
     }?;
     Ok(0)
@@ -40,6 +42,20 @@ impl Info {
             }
         }
         Ok(Info(vec![0; layout.size]))
+    }
+
+    /// The same, but with what the caller has there so far: some of it is asked for, and some of it stays.
+    pub(super) fn given(call: &mut Call<'_>, layout: &Layout) -> Result<Info, Errno> {
+        let mut info = Info::new(call, layout)?;
+        let len = info.0.len().min(call.u32(&attr::info_len) as usize);
+        let given = call.read(call.u64(&attr::info), len)?;
+        info.0[..len].copy_from_slice(&given);
+        Ok(info)
+    }
+
+    /// A number of up to eight bytes.
+    pub(super) fn get(&self, field: &Field) -> u64 {
+        self.0[field.range()].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 
     /// Sets a number.

@@ -1,0 +1,51 @@
+//! Links to perf events: the program of a tracepoint, a probe, or an overflow (`bpf_perf_link_attach`).
+
+use super::{Link, LinkCreate, LinkWith, PerfLinkInfo, Place};
+use crate::files::Fd;
+use crate::state::Core;
+use crate::sys::Sys;
+use skep_abi::Errno;
+use skep_maps::ObjRef;
+
+impl Sys<'_> {
+    /// A link to a perf event.
+    pub(super) fn link_perf(&mut self, prog: ObjRef, create: &LinkCreate) -> Result<Fd, Errno> {
+        if create.flags != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let cookie = match create.with {
+            LinkWith::PerfEvent { cookie } => cookie,
+            _ => 0,
+        };
+        // `perf_event_get`: a descriptor of something else is none.
+        let event = self.core.files.get(Fd(create.target as i32))?;
+        self.core.objects.perf_mut(event).ok_or(Errno::EBADF)?;
+        let place = Place::Perf { event };
+        let link = self.prime(Link::new(Some(prog), create.attach_type, cookie, place))?;
+        let result = self.core.event_attach(event, prog, cookie);
+        if result.is_ok() {
+            self.core.objects.retain(event);
+        }
+        self.settle(link, result)
+    }
+}
+
+impl Core {
+    /// Gives an event its program.
+    fn event_attach(&mut self, _event: ObjRef, _prog: ObjRef, _cookie: u64) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Takes an event's program away.
+    pub(super) fn event_detach(&mut self, _event: ObjRef) {}
+
+    /// The program of an event; `None` if it is no event.
+    pub(super) fn event_prog(&self, id: ObjRef) -> Option<Option<ObjRef>> {
+        matches!(self.objects.get(id), Some(crate::object::Object::Perf(_))).then_some(None)
+    }
+
+    /// What an event with a program is.
+    pub(super) fn event_info(&self, _event: ObjRef) -> Result<PerfLinkInfo, Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+}
