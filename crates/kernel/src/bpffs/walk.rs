@@ -69,7 +69,7 @@ impl Tree {
     /// The last component of a path, and the directory it is in.
     pub(super) fn parent(&self, who: &Credentials, from: NodeId, path: &[u8]) -> Result<Last, Errno> {
         check(path)?;
-        Walk { tree: self, who, at: from, links: 0 }.to_last(path)
+        Walk { tree: self, who, at: from, links: 0 }.walk_to_last(path)
     }
 
     /// What a name in a directory stands for (`bpf_lookup`): not what is mounted there.
@@ -113,7 +113,7 @@ struct Walk<'t> {
 impl Walk<'_> {
     /// All components of a path.
     fn to(&mut self, path: &[u8], follow: bool) -> Result<(), Errno> {
-        let last = self.to_last(path)?;
+        let last = self.walk_to_last(path)?;
         match &last.name {
             Name::Norm(name) => self.step(name, follow || last.slash)?,
             Name::DotDot => self.up()?,
@@ -123,7 +123,7 @@ impl Walk<'_> {
     }
 
     /// All components of a path but the last.
-    fn to_last(&mut self, path: &[u8]) -> Result<Last, Errno> {
+    fn walk_to_last(&mut self, path: &[u8]) -> Result<Last, Errno> {
         if path.first() == Some(&b'/') {
             self.at = self.tree.above(self.tree.root);
         }
