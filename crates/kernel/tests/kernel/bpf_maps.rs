@@ -84,10 +84,25 @@ fn a_hash_table_is_taken_bucket_by_bucket() {
     process.set_words(IN, &[8]);
     assert_eq!(process.batch(Cmd::MapLookupBatch, map, IN, 3), (Err(Errno::ENOENT), 0));
 
-    assert_eq!(process.batch(Cmd::MapLookupAndDeleteBatch, map, 0, 1), (Err(Errno::ENOSPC), 0));
     assert_eq!(process.batch(Cmd::MapLookupAndDeleteBatch, map, 0, 8), (Err(Errno::ENOENT), 8));
     assert_eq!(process.kernel.map_get_next_key(map, None), Err(Errno::ENOENT));
     assert_eq!(process.batch(Cmd::MapDeleteBatch, map, 0, 1), (Err(Errno::ENOENT), 0));
+}
+
+/// The third bucket of this table has more than three elements.
+#[test]
+fn a_bucket_that_does_not_fit_is_no_space() {
+    let mut process = Process::new();
+    let spec = MapSpec::new(MapType::Hash, 3, 4, 16).with_flags(BPF_F_ZERO_SEED);
+    let map = process.kernel.map_create(&spec).unwrap();
+    for key in [9, 8, 7, 6, 5, 4, 3, 2, 1] {
+        process.kernel.map_update_elem(map, &[key, 0, 0], &[0; 4], 0).unwrap();
+    }
+    assert_eq!(process.batch(Cmd::MapLookupBatch, map, 0, 3), (Ok(0), 2));
+    assert_eq!(process.words(OUT, 1), [3]);
+    process.set_words(IN, &[3]);
+    assert_eq!(process.batch(Cmd::MapLookupAndDeleteBatch, map, IN, 3), (Err(Errno::ENOSPC), 0));
+    assert_eq!(process.words(OUT, 1), [3]);
 }
 
 #[test]
