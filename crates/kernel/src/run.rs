@@ -69,6 +69,8 @@ pub struct Ran {
     /// The packet, if the context had one; or the data that it pointed to: a message, a socket option's value, the keys
     /// of a flow dissector.
     pub packet_out: Option<Vec<u8>>,
+    /// How many bytes at its end are in fragments.
+    pub frags: usize,
     /// The metadata in front of it.
     pub meta_out: Vec<u8>,
     /// The context in its UAPI form. Of a packet's, the fields that say where the packet is are addresses.
@@ -282,6 +284,7 @@ impl Kernel {
             insns: machine.insns(),
             charges: machine.charges(),
             packet_out,
+            frags: now.frame.map_or(0, |it| it.frags as usize),
             meta_out,
             ctx_out: now.ctx.bytes(&self.memory),
             redirect: now.redirect.clone(),
@@ -335,8 +338,11 @@ impl Kernel {
                     })?;
                 self.core.now.ctx = area;
                 self.core.now.frame = Some(frame);
+                if setup.no_wire_len {
+                    frame.ctx.set(&self.memory, &ctx::sk_buff::wire_len, 0);
+                }
                 if prog_type == ProgType::FlowDissector {
-                    let keys = flow_keys(packet);
+                    let keys = flow_keys(packet, setup.flow_flags);
                     let area =
                         Area::plain(&self.memory, "bpf_flow_keys", &keys, Rights::RW).map_err(no_memory)?;
                     self.core.now.data = Some(area);
@@ -461,8 +467,9 @@ impl Kernel {
 
 /// What a flow dissector's keys hold at first (`bpf_prog_test_run_flow_dissector`): where the network header is, and its
 /// protocol in network byte order.
-fn flow_keys(packet: &PacketCtx) -> Vec<u8> {
+fn flow_keys(packet: &PacketCtx, flags: u32) -> Vec<u8> {
     let mut keys = vec![0; structs::bpf_flow_keys::LAYOUT.size];
+    keys[structs::bpf_flow_keys::flags.range()].copy_from_slice(&flags.to_le_bytes());
     let offset = (ETH_HLEN as u16).to_le_bytes();
     keys[structs::bpf_flow_keys::nhoff.range()].copy_from_slice(&offset);
     keys[structs::bpf_flow_keys::thoff.range()].copy_from_slice(&offset);

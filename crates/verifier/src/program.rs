@@ -34,6 +34,8 @@ pub struct Outcome {
     pub log_extent: LogExtent,
     /// How much was done.
     pub stats: Stats,
+    /// One past the last byte of its context that the program touches (`max_ctx_offset`).
+    pub max_ctx_offset: u32,
     /// Why it is refused, in more words.
     pub explanation: Explanation,
     /// What is known of each instruction of a program that was accepted.
@@ -50,6 +52,7 @@ impl Outcome {
             log: String::new(),
             log_extent: LogExtent::default(),
             stats: Stats::default(),
+            max_ctx_offset: 0,
             explanation: Explanation::default(),
             facts: Facts::default(),
         }
@@ -97,6 +100,7 @@ pub(crate) fn verify_with(
         log: verifier.log.text().to_string(),
         log_extent: verifier.log.extent().clone(),
         stats: verifier.stats,
+        max_ctx_offset: verifier.reach.ctx,
         explanation,
         facts,
     };

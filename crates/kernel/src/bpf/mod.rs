@@ -19,6 +19,7 @@ mod prog_load;
 mod query;
 mod raw_tp;
 mod task_fd;
+mod test_run;
 mod user;
 
 pub(crate) use call::Call;
@@ -34,13 +35,12 @@ enum Handler {
     /// It runs no program: programs may ask for some of these too.
     Sys(fn(&mut Sys<'_>, &mut Call<'_>) -> Result<i32, Errno>),
     /// It may run programs.
-    #[allow(dead_code, reason = "no command runs programs yet")]
     Kernel(fn(&mut Kernel, &mut Call<'_>) -> Result<i32, Errno>),
 }
 
 /// The handler of a command.
 fn handler(cmd: Cmd) -> Option<Handler> {
-    use Handler::Sys;
+    use Handler::{Kernel, Sys};
     Some(match cmd {
         Cmd::MapCreate => Sys(map_create::create),
         Cmd::MapLookupElem => Sys(elem::lookup),
@@ -65,6 +65,7 @@ fn handler(cmd: Cmd) -> Option<Handler> {
         Cmd::MapGetFdById => Sys(ids::map),
         Cmd::BtfGetFdById => Sys(ids::btf),
         Cmd::LinkGetFdById => Sys(ids::link),
+        Cmd::ProgTestRun => Kernel(test_run::test_run),
         Cmd::ProgLoad => Sys(prog_load::prog_load),
         Cmd::BtfLoad => Sys(btf_load::btf_load),
         Cmd::ProgAttach => Sys(attach::attach),

@@ -16,7 +16,7 @@ pub(crate) use packet::{ETH_HLEN, Frame, FrameError, MAX_META, PacketKind, Room}
 pub use regs::PtRegs;
 pub use structure::StructCtx;
 pub(crate) use structure::data_fields;
-pub(crate) use xdp::{FRAME_HEADER, TAILROOM};
+pub(crate) use xdp::{FRAGMENT, FRAME_HEADER, TAILROOM};
 
 use skep_abi::ProgType;
 

@@ -32,12 +32,14 @@ pub struct PacketCtx {
     pub link_header: bool,
     /// The tunnel that the packet came out of.
     pub tunnel: Option<Tunnel>,
+    /// How many bytes at the packet's end an XDP program reaches through helpers alone, as they are in fragments.
+    pub frags: usize,
 }
 
 impl PacketCtx {
     /// A packet that begins with an Ethernet header.
     pub fn new(data: Vec<u8>) -> PacketCtx {
-        PacketCtx { data, meta: Vec::new(), ctx: Vec::new(), link_header: true, tunnel: None }
+        PacketCtx { data, meta: Vec::new(), ctx: Vec::new(), link_header: true, tunnel: None, frags: 0 }
     }
 
     /// The same, with a field of the context set. Of a field with several elements, the first one.
@@ -124,6 +126,8 @@ pub(crate) struct Frame {
     /// What the program calls the packet.
     pub(crate) data: u64,
     pub(crate) data_end: u64,
+    /// Bytes behind that that are in fragments.
+    pub(crate) frags: u64,
     /// The Ethernet header, and what follows it.
     pub(crate) mac: u64,
     pub(crate) network: u64,
@@ -169,7 +173,7 @@ impl Frame {
             return Err(FrameError::BadInput(text));
         }
         let size = match kind {
-            PacketKind::Xdp => xdp::frame_size(len),
+            PacketKind::Xdp => xdp::frame_size(len, packet.frags as u64),
             PacketKind::Skb(_) => skb::frame_size(len),
         };
         if let Some(old) = room.take_if(|it| it.size < size) {
@@ -211,7 +215,8 @@ impl Frame {
             hard_end: hard.end,
             data_meta: mac + pulled - packet.meta.len() as u64,
             data: mac + pulled,
-            data_end: mac + packet.data.len() as u64,
+            data_end: mac + packet.data.len().saturating_sub(packet.frags) as u64,
+            frags: packet.frags.min(packet.data.len()) as u64,
             mac,
             network: if kind == PacketKind::Skb(Seen::Payload) { mac } else { mac + ETH_HLEN },
             encapsulated: false,
@@ -262,7 +267,7 @@ impl Frame {
 
     /// Bytes of the packet.
     pub(crate) fn len(&self) -> u64 {
-        self.data_end - self.data
+        self.data_end - self.data + self.frags
     }
 
     /// Lets the program touch what the context shows, and no more.
@@ -292,7 +297,7 @@ impl Frame {
             let _ = memory.peek(from, &mut bytes);
             bytes
         };
-        (copy(self.data_meta, self.data), copy(self.data, self.data_end))
+        (copy(self.data_meta, self.data), copy(self.data, self.data_end + self.frags))
     }
 }
 

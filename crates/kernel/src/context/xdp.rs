@@ -11,9 +11,14 @@ pub(crate) const TAILROOM: u64 = 320;
 /// Bytes at the start of a frame that neither metadata nor packet grow into (`sizeof(struct xdp_frame)`).
 pub(crate) const FRAME_HEADER: u64 = 40;
 
-/// How large a frame is: a page, or more for a packet that needs it, which the kernel would keep in fragments.
-pub(super) fn frame_size(len: u64) -> u64 {
-    (HEADROOM + len + TAILROOM).next_multiple_of(64).max(4096)
+/// Bytes of a fragment.
+pub(crate) const FRAGMENT: u64 = 4096;
+
+/// How large a frame is: a page, or more for a packet that needs it, which the kernel would keep in fragments. `frags`
+/// bytes of it are in some; the last of them may grow.
+pub(super) fn frame_size(len: u64, frags: u64) -> u64 {
+    let grown = frags.next_multiple_of(FRAGMENT) - frags;
+    (HEADROOM + len + grown + TAILROOM).next_multiple_of(64).max(4096)
 }
 
 /// Writes the context of a packet.

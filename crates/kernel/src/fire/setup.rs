@@ -20,6 +20,10 @@ pub(crate) struct Setup {
     pub(crate) usdt: bool,
     /// The return of a function on whose entry the program is attached too.
     pub(crate) session_return: bool,
+    /// How a flow is to be taken apart (`BPF_FLOW_DISSECTOR_F_*`).
+    pub(crate) flow_flags: u32,
+    /// Nobody said how long the packet was on the wire, and the program finds 0.
+    pub(crate) no_wire_len: bool,
 }
 
 impl From<Context> for Setup {

@@ -2,7 +2,7 @@
 
 use super::env::{Answer, Env, Stop, ret};
 use super::packet::charge_move;
-use crate::context::{ETH_HLEN, FRAME_HEADER, Frame, MAX_META, PacketKind, TAILROOM};
+use crate::context::{ETH_HLEN, FRAGMENT, FRAME_HEADER, Frame, MAX_META, PacketKind, TAILROOM};
 use skep_abi::Errno;
 
 /// The frame of an XDP program's context.
@@ -43,6 +43,9 @@ pub(super) fn adjust_head(env: &mut Env<'_, '_>) -> Answer {
 /// `bpf_xdp_adjust_tail(xdp, delta)`: what it grows by is zeroed.
 pub(super) fn adjust_tail(env: &mut Env<'_, '_>) -> Answer {
     let mut frame = frame(env)?;
+    if frame.frags > 0 {
+        return adjust_fragments(env, frame);
+    }
     let data_end = moved(frame.data_end, env.arg(1));
     if data_end > frame.hard_end - TAILROOM || data_end < frame.data + ETH_HLEN {
         return Err(Errno::EINVAL.into());
@@ -51,6 +54,31 @@ pub(super) fn adjust_tail(env: &mut Env<'_, '_>) -> Answer {
     env.memory().fill(frame.data_end, grown as usize, 0).map_err(|_| Errno::EINVAL)?;
     env.charge_bytes(grown);
     frame.data_end = data_end;
+    put(env, frame);
+    ret(0)
+}
+
+/// The same for a packet in fragments: the last one may grow as far as its page goes (`bpf_xdp_frags_increase_tail`), and
+/// all of them may go (`bpf_xdp_frags_shrink_tail`).
+fn adjust_fragments(env: &mut Env<'_, '_>, mut frame: Frame) -> Answer {
+    let by = i64::from(env.arg(1) as i32);
+    let amount = by.unsigned_abs();
+    if by >= 0 {
+        if amount > frame.frags.next_multiple_of(FRAGMENT) - frame.frags {
+            return Err(Errno::EINVAL.into());
+        }
+        let end = frame.data_end + frame.frags;
+        env.memory().fill(end, amount as usize, 0).map_err(|_| Errno::EINVAL)?;
+        env.charge_bytes(amount);
+        frame.frags += amount;
+    } else {
+        if amount + ETH_HLEN > frame.len() {
+            return Err(Errno::EINVAL.into());
+        }
+        let of_frags = amount.min(frame.frags);
+        frame.frags -= of_frags;
+        frame.data_end -= amount - of_frags;
+    }
     put(env, frame);
     ret(0)
 }

@@ -128,7 +128,11 @@ impl Sys<'_> {
         })?;
         let specs = resolved.maps.iter().filter_map(|it| self.core.objects.map(it.0)).map(|it| it.map.spec());
         let typed_pointers = has_typed_pointers(load.prog_type, &load.insns, specs);
-        let told = self.told(load, records, examined.processed, target.is_some());
+        let told = Told {
+            verified_insns: examined.processed,
+            max_ctx: examined.max_ctx_offset,
+            ..self.told(load, records, target.is_some())
+        };
         // The tag is how traps and helpers know the program again.
         let tag = u64::from(self.core.objects.next_id().0);
         self.adopt(Prog {
@@ -152,7 +156,8 @@ impl Sys<'_> {
     }
 
     fn examine(&self, front: &Front<'_>) -> Examined {
-        let verdict = |verdict| Examined { verdict, log_extent: LogExtent::default(), processed: 0 };
+        let verdict =
+            |verdict| Examined { verdict, log_extent: LogExtent::default(), processed: 0, max_ctx_offset: 0 };
         if !front.load.verify {
             return verdict(Verdict::NotVerified);
         }
@@ -169,7 +174,7 @@ impl Sys<'_> {
     }
 
     /// What user space will be told of a program.
-    fn told(&self, load: &ProgLoad, records: Records, verified_insns: u32, of_prog: bool) -> Told {
+    fn told(&self, load: &ProgLoad, records: Records, of_prog: bool) -> Told {
         let core = &*self.core;
         let btf = load.btf_fd.and_then(|fd| core.files.get(fd).ok());
         let btf = btf.filter(|id| core.objects.btf(*id).is_some());
@@ -184,9 +189,9 @@ impl Sys<'_> {
             line_records: records.lines,
             load_time: core.clock.monotonic_ns.wrapping_add(core.clock.suspended_ns),
             uid: core.credentials().uid,
-            verified_insns,
             attach_btf: attaches.then(|| kernels().find(is_named)).flatten(),
             attach_btf_id: load.attach_btf_id,
+            ..Told::default()
         }
     }
 

@@ -206,6 +206,8 @@ pub(crate) struct Told {
     pub(crate) load_time: u64,
     /// Who loaded it.
     pub(crate) uid: u32,
+    /// One past the last byte of its context that it touches.
+    pub(crate) max_ctx: u32,
     /// How many instructions the verifier looked at.
     pub(crate) verified_insns: u32,
     /// What it is attached to: the object of the types, and the id in them.

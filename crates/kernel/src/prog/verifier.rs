@@ -35,6 +35,7 @@ impl Verify for Verifier {
     fn examine(&self, prog: &ProgView<'_>) -> Examined {
         let outcome = self.outcome(prog);
         let (log_extent, processed) = (outcome.log_extent.clone(), outcome.stats.insns);
+        let max_ctx_offset = outcome.max_ctx_offset;
         let verdict = match outcome.errno {
             None => Verdict::Accepted { log: outcome.log, facts: outcome.facts },
             Some(errno) => Verdict::Rejected(Rejection {
@@ -44,7 +45,7 @@ impl Verify for Verifier {
                 log: outcome.log,
             }),
         };
-        Examined { verdict, log_extent, processed }
+        Examined { verdict, log_extent, processed, max_ctx_offset }
     }
 }
 

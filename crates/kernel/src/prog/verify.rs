@@ -207,6 +207,8 @@ pub struct Examined {
     pub log_extent: LogExtent,
     /// How many instructions were looked at (`verified_insns`).
     pub processed: u32,
+    /// One past the last byte of its context that the program touches (`max_ctx_offset`).
+    pub max_ctx_offset: u32,
 }
 
 /// Decides which programs may run. `Send`, so that the kernel that has it is.
@@ -217,7 +219,7 @@ pub trait Verify: Send {
     /// The same for `bpf(2)`, which tells more of it.
     fn examine(&self, prog: &ProgView<'_>) -> Examined {
         let verdict = self.verify(prog);
-        Examined { log_extent: LogExtent::of(verdict.log()), verdict, processed: 0 }
+        Examined { log_extent: LogExtent::of(verdict.log()), verdict, processed: 0, max_ctx_offset: 0 }
     }
 }
 

@@ -54,4 +54,5 @@ macro_rules! subjects {
 subjects! {
     elements
     creations
+    test_run
 }
