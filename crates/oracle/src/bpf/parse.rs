@@ -233,13 +233,13 @@ impl Reader {
         number(name, word).ok_or_else(|| format!("`{word}` is no number"))
     }
 
-    /// `&name`, `&name+4`, `&name-4`, or a number.
+    /// `&name`, `&name+4`, `&name+4*3`, `&name-4`, or a number.
     fn address(&self, text: &str) -> Result<u64, String> {
         let Some(name) = text.strip_prefix('&') else {
             return literal(text).ok_or_else(|| format!("`{text}` is no address"));
         };
         let (name, offset) = match name.find(['+', '-']) {
-            Some(at) => (&name[..at], literal(name[at..].trim_start_matches('+')).ok_or("no offset")?),
+            Some(at) => (&name[..at], product(name[at..].trim_start_matches('+')).ok_or("no offset")?),
             None => (name, 0),
         };
         let (address, _) = self.named.get(name).ok_or_else(|| format!("no buffer `{name}`"))?;
@@ -294,6 +294,11 @@ impl Reader {
             .map(|bytes| Bytes::from(bytes.repeat(times)))
             .ok_or_else(|| format!("`{word}` is no bytes"))
     }
+}
+
+/// `4` or `4*3`.
+fn product(text: &str) -> Option<u64> {
+    text.split('*').try_fold(1, |product: u64, factor| Some(product.wrapping_mul(literal(factor)?)))
 }
 
 fn hex(digits: &str) -> Option<Vec<u8>> {
