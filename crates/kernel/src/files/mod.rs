@@ -23,7 +23,7 @@ pub use process::{Credentials, Process, UserNs};
 use self::file::OpenFiles;
 use self::numbers::Numbers;
 use self::process::Processes;
-use self::table::{Entry, FdTable};
+use self::table::{Entry, FIRST, FdTable};
 use skep_abi::Errno;
 use skep_maps::{Access, ObjRef};
 use std::fmt;
@@ -97,9 +97,11 @@ impl Files {
     /// The open file of an fd.
     ///
     /// # Errors
-    /// `EBADF`: there is none.
+    /// `EBADF`: there is none. `EINVAL`: it is a standard stream, which is open, but nothing that `bpf(2)` knows.
     pub(crate) fn file(&self, fd: Fd) -> Result<&OpenFile, Errno> {
-        self.open.get(self.table().get(fd)?.slot).ok_or(Errno::EBADF)
+        let stream = usize::try_from(fd.0).is_ok_and(|it| it < FIRST);
+        let entry = self.table().get(fd).map_err(|errno| if stream { Errno::EINVAL } else { errno })?;
+        self.open.get(entry.slot).ok_or(Errno::EBADF)
     }
 
     /// Closes an fd. The open file comes back if that was its last one, with the reference it has.
@@ -147,7 +149,10 @@ mod tests {
         assert_eq!(files.get(Fd(4)), Err(Errno::EBADF));
         assert_eq!(files.close(Fd(4)).unwrap_err(), Errno::EBADF);
         assert_eq!(files.open(ObjRef(9)), Fd(4));
-        for bad in [-1, 0, 2, 6, i32::MAX, i32::MIN] {
+        for stream in [0, 1, 2] {
+            assert_eq!(files.get(Fd(stream)), Err(Errno::EINVAL), "{stream}");
+        }
+        for bad in [-1, 6, i32::MAX, i32::MIN] {
             assert_eq!(files.get(Fd(bad)), Err(Errno::EBADF), "{bad}");
         }
     }

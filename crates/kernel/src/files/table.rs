@@ -4,7 +4,7 @@ use super::Fd;
 use skep_abi::Errno;
 
 /// The first number that is given out: the standard streams have those before.
-const FIRST: usize = 3;
+pub(super) const FIRST: usize = 3;
 /// As many descriptors as a process may have (`fs.nr_open`).
 pub(super) const MOST: u32 = 1 << 20;
 

@@ -51,8 +51,13 @@ impl Sys<'_> {
         if value.len() != object.map.user_value_size() {
             return Err(Errno::EINVAL);
         }
-        object.map.check_hold(key, flags)?;
         let fd = fd_of(value)?;
+        match object.map.spec().kind {
+            // Their descriptor comes before flags and key (sock_map_update_elem_sys).
+            MapType::Sockmap | MapType::Sockhash if fd.0 < 0 => return Err(Errno::EINVAL),
+            MapType::Sockmap | MapType::Sockhash => {}
+            _ => object.map.check_hold(key, flags)?,
+        }
         let stored = match object.map.spec().kind {
             MapType::ProgArray => self.prog_for(id, fd)?,
             MapType::PerfEventArray => self.event_for(fd)?,

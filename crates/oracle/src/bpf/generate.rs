@@ -236,7 +236,7 @@ impl Writer<'_> {
                 format!("{name}{pad}")
             }
             Values::Device => {
-                let device = self.pick(&["1", "1", "1", "0", "99"]);
+                let device = self.pick(&["1", "1", "1", "0"]);
                 let prog = if shape.value > 4 { self.pick(&[" 00*4", " ffffffff", " u32(0)"]) } else { "" };
                 format!("u32({device}){prog}")
             }

@@ -12,7 +12,9 @@ use skep_abi::ctx::{Field, Layout};
 
 /// `BPF_OBJ_GET_INFO_BY_FD`.
 pub(super) fn get(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Errno> {
-    let id = sys.core.files.get(call.fd(&attr::bpf_fd))?;
+    // Here alone a descriptor of nothing is EBADFD (bpf_obj_get_info_by_fd).
+    let id = sys.core.files.get(call.fd(&attr::bpf_fd));
+    let id = id.map_err(|errno| if errno == Errno::EBADF { Errno::EBADFD } else { errno })?;
     match sys.core.objects.get(id) {
         Some(Object::Map(_)) => map::fill(sys, call, id),
         Some(Object::Link(_)) => link::fill(sys, call, id),
