@@ -36,6 +36,6 @@ pub mod types;
 pub use attach::Link;
 pub use error::{Error, Refused};
 pub use kconfig::{Answer as KconfigAnswer, Kconfig};
-pub use load::{Code, Loaded, LoadedMap, LoadedProgram};
+pub use load::{Loaded, LoadedMap, LoadedProgram, Request};
 pub use open::{MapPlan, MapSource, OpenObject, OpenOptions, ProgramPlan};
 pub use struct_ops::Member;

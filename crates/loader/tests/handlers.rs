@@ -182,7 +182,10 @@ fn the_prepare_load_callback_changes_what_the_kernel_gets() {
     let (mut kernel, loaded) = load(&handlers, &["abc"]);
     let fd = loaded.program("on_custom").unwrap();
     assert_eq!(info(&kernel, fd), (ProgType::Xdp, AttachType::XdpDevmap.to_u32()));
-    assert_eq!(loaded.programs().iter().find(|it| it.fd.is_ok()).unwrap().code.insns[0].imm, 0x2b);
+    assert_eq!(
+        loaded.programs().iter().find(|it| it.fd.is_ok()).unwrap().request.as_ref().unwrap().insns[0].imm,
+        0x2b
+    );
     let packet = skep_kernel::Context::Packet(skep_kernel::PacketCtx::new(vec![0; 64]));
     let ran = kernel.run(fd, skep_kernel::Run::new(packet)).unwrap();
     assert_eq!(ran.retval(), 0x2b);

@@ -27,6 +27,7 @@ pub mod core;
 pub mod corpus;
 pub mod externs;
 pub mod frontier;
+pub mod handlers;
 mod libbpf;
 pub mod llvm;
 pub mod logs;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use skep_isa::Insn;
-use skep_oracle::{cases, core, corpus, externs, llvm, meaning, raw, strictness, sys};
+use skep_oracle::{cases, core, corpus, externs, handlers, llvm, meaning, raw, strictness, sys};
 use skep_testkit::insn_cases;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -44,6 +44,11 @@ const COMMANDS: &[Command] = &[
         name: "externs",
         what: "what libbpf makes of fixtures/externs: fixtures/oracle/externs.txt (externs LIBBPF.a)",
         run: record_externs,
+    },
+    Command {
+        name: "handlers",
+        what: "what libbpf does with SEC() handlers: fixtures/oracle/handlers.txt (handlers LIBBPF.a)",
+        run: record_handlers,
     },
 ];
 
@@ -127,6 +132,16 @@ fn record_externs() -> Result<()> {
     write(
         "oracle/externs.txt",
         &format!("# libbpf 1.5, by `cargo run -p skep-oracle -- externs LIBBPF.a`\n{said}"),
+    )
+}
+
+fn record_handlers() -> Result<()> {
+    let library =
+        std::env::args().nth(2).ok_or("say where libbpf.a is: its programs are not to be loaded")?;
+    let said = handlers::record(&library)?;
+    write(
+        "oracle/handlers.txt",
+        &format!("# libbpf 1.5, by `cargo run -p skep-oracle -- handlers LIBBPF.a`\n{said}"),
     )
 }
 

@@ -45,8 +45,8 @@ pub struct LoadedProgram {
     pub autoload: bool,
     /// Whether it is attached when all of the object is.
     pub autoattach: bool,
-    /// What the kernel got.
-    pub code: Code,
+    /// What the kernel was asked; `None`: it was not.
+    pub request: Option<Request>,
     /// What the verifier logged.
     pub log: String,
     /// What it is attached to; or what is wrong with how its section says it, which libbpf notices when it attaches it.
@@ -55,9 +55,15 @@ pub struct LoadedProgram {
     pub fd: Result<Fd, Error>,
 }
 
-/// What `BPF_PROG_LOAD` got of a program: all functions, with everything filled in. Empty if it was not called.
-#[derive(Clone, Debug, Default)]
-pub struct Code {
+/// What `BPF_PROG_LOAD` got of a program: all its functions, with everything filled in.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The program type.
+    pub prog_type: ProgType,
+    /// `expected_attach_type`, as a number.
+    pub expected_attach_type: u32,
+    /// `prog_flags`.
+    pub flags: u32,
     /// The instructions.
     pub insns: Vec<Insn>,
     /// Where functions begin, by ascending slot.

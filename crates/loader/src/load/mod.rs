@@ -19,7 +19,7 @@ use crate::struct_ops;
 use maps::{configured, create};
 use program::Outside;
 
-pub use loaded::{Code, Loaded, LoadedMap, LoadedProgram};
+pub use loaded::{Loaded, LoadedMap, LoadedProgram, Request};
 
 impl OpenObject {
     /// Creates the maps and loads the programs, as `bpf_object__load` does.

@@ -4,7 +4,7 @@ use skep_abi::{Errno, MapType, ProgType};
 use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget};
 use skep_object::{DataKind, ExternKind, Target};
 
-use super::loaded::{Code, Loaded, LoadedMap, LoadedProgram};
+use super::loaded::{Loaded, LoadedMap, LoadedProgram, Request};
 use crate::core::Relocated;
 use crate::error::{Error, Refused};
 use crate::ksyms::Symbols;
@@ -29,15 +29,18 @@ impl Loaded {
         mut target: Result<AttachTarget, Error>,
     ) -> LoadedProgram {
         let mut log = String::new();
-        let prepared = self.prepare(kernel, outside, &plan, &mut target);
-        let (code, fd) = match prepared {
-            Ok(load) => {
-                let code =
-                    Code { insns: load.insns.clone(), funcs: load.funcs.clone(), lines: load.lines.clone() };
-                (code, self.ask(kernel, load, &plan, &mut log))
-            }
-            Err(error) => (Code::default(), Err(error)),
-        };
+        let mut request = None;
+        let fd = self.prepare(kernel, outside, &plan, &mut target).and_then(|load| {
+            request = Some(Request {
+                prog_type: load.prog_type,
+                expected_attach_type: load.expected_attach_type,
+                flags: load.flags,
+                insns: load.insns.clone(),
+                funcs: load.funcs.clone(),
+                lines: load.lines.clone(),
+            });
+            self.ask(kernel, load, &plan, &mut log)
+        });
         LoadedProgram {
             name: plan.name,
             section: plan.section,
@@ -47,7 +50,7 @@ impl Loaded {
             index: plan.index,
             autoload: plan.autoload,
             autoattach: plan.autoattach,
-            code,
+            request,
             log,
             target,
             fd,
