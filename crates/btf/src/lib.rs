@@ -83,4 +83,4 @@ pub use types::{
     Linkage, Member, Param, SecVar, Type, TypeId, TypeTag, Var,
 };
 pub use value::{Decoder, FieldRef, Value, ValueError};
-pub use write::BtfBuilder;
+pub use write::{BtfBuilder, Unresizable};

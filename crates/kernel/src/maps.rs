@@ -101,6 +101,15 @@ impl Kernel {
         self.core.map_info(fd)
     }
 
+    /// The types of a map's keys and values, if they were told.
+    ///
+    /// # Errors
+    /// `EBADF`, `EINVAL`: no map.
+    pub fn map_types(&self, fd: Fd) -> Result<Option<&MapTypes>, Errno> {
+        let id = self.core.map_of(fd)?;
+        Ok(self.core.objects.map(id).and_then(|it| it.types.as_ref()))
+    }
+
     /// The map that an fd stands for: for readers of ring buffers.
     ///
     /// # Errors

@@ -45,6 +45,10 @@ impl Loaded {
         for (index, def) in object.maps.iter().enumerate() {
             for (key, value) in &def.values {
                 let Some((name, fd)) = target(self, *value) else { continue };
+                // libbpf fills a PROG_ARRAY that was there before, and no map of maps.
+                if self.maps[index].reused && matches!(value, ValueRef::Map(_)) {
+                    continue;
+                }
                 let Ok(map) = self.maps[index].fd.clone() else { continue };
                 if let Err(error) = self.put(kernel, index, *key, &name, fd) {
                     // The map is no longer what its definition says, and neither is whoever uses it.

@@ -27,13 +27,15 @@ mod load;
 mod map_types;
 mod open;
 mod own_types;
+mod pins;
 pub mod readers;
 pub mod sec;
 mod struct_ops;
 mod target;
 pub mod types;
+mod vars;
 
-pub use attach::Link;
+pub use attach::{Among, Link};
 pub use error::{Error, Refused};
 pub use kconfig::{Answer as KconfigAnswer, Kconfig};
 pub use load::{Loaded, LoadedMap, LoadedProgram, Request};

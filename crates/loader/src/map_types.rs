@@ -29,6 +29,9 @@ const UNTYPED: &[MapType] = &[
 
 /// The types of a map that is going to be made; `None`: none are told.
 pub(crate) fn of(object: &Object, btf: &Arc<Btf>, plan: &MapPlan) -> Option<MapTypes> {
+    if plan.untyped {
+        return None;
+    }
     match plan.source {
         MapSource::Definition(index) => of_definition(btf, object.maps.get(index)?, plan.spec.kind),
         MapSource::Section(index) => {

@@ -1,11 +1,14 @@
 //! struct_ops: programs that are members of a struct of functions which the kernel calls (libbpf's
 //! `bpf_map__init_kern_struct_ops`).
 
+use skep_abi::ProgType;
 use skep_btf::{Btf, Kind, TypeId};
 use skep_kernel::{Target, TargetBtf};
 use skep_object::{MapDef, Object, StructOps};
 
 use crate::error::Error;
+use crate::load::LoadedMap;
+use crate::open::ProgramPlan;
 
 /// A program's place in a struct.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +32,20 @@ pub(crate) fn members(object: &Object, def: &MapDef) -> Vec<Member> {
         .collect();
     members.sort_by_key(|it| it.0);
     members.into_iter().map(|it| it.1).collect()
+}
+
+/// Whether a program is loaded: a member of a struct is if the struct is created, whatever its section says
+/// (`bpf_object_adjust_struct_ops_autoload`), unless somebody said that it is not.
+pub(crate) fn autoload(object: &Object, maps: &[LoadedMap], plan: &ProgramPlan) -> bool {
+    let uses = |def: &MapDef| {
+        def.struct_ops.as_ref().is_some_and(|ops| ops.funcs.iter().any(|it| it.1 == plan.index))
+    };
+    let mut users = object.maps.iter().zip(maps).filter(|it| uses(it.0)).peekable();
+    if plan.prog_type != Some(ProgType::StructOps) || users.peek().is_none() {
+        return plan.autoload;
+    }
+    let said_off = !plan.autoload && object.programs.get(plan.index).is_some_and(|it| it.autoload);
+    !said_off && users.any(|(_, map)| map.autocreate)
 }
 
 fn member_at(btf: &Btf, ops: &StructOps, offset: u32) -> Option<String> {

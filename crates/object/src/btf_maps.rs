@@ -127,6 +127,9 @@ fn read_members(
                 map.map_extra =
                     long(btf, member.type_id).ok_or_else(|| MapProblem::Field(name.to_string()))?;
             }
+            _ if budget.relaxed_maps => {
+                budget.warn(format!("map {}: unknown member '{name}' is passed over", map.name));
+            }
             _ => return Err(MapProblem::UnknownField(name.to_string()).into()),
         }
     }

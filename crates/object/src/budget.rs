@@ -18,11 +18,14 @@ const RECORD: usize = 64;
 /// Warnings that are kept.
 const MAX_WARNINGS: usize = 100;
 
-/// Counts what the parser copies and refuses what is out of proportion.
+/// Counts what the parser copies and refuses what is out of proportion. It goes wherever the parser does, and so takes
+/// the warnings along, and how strict to be.
 pub(crate) struct Budget {
     copies: Cell<u64>,
     zeroed: Cell<u64>,
     warnings: RefCell<Vec<String>>,
+    /// What a map's definition says that nobody knows is a warning, and no error.
+    pub(crate) relaxed_maps: bool,
 }
 
 impl Budget {
@@ -32,6 +35,7 @@ impl Budget {
             copies: Cell::new((file as u64).saturating_mul(COPIES).saturating_add(1 << 16)),
             zeroed: Cell::new(0),
             warnings: RefCell::default(),
+            relaxed_maps: false,
         }
     }
 

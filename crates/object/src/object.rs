@@ -55,8 +55,22 @@ impl Object {
     /// The file is not a little-endian 64-bit relocatable BPF object, or something in it contradicts itself: see
     /// [`ErrorKind`].
     pub fn parse(bytes: &[u8]) -> Result<Object, Error> {
+        Object::parse_by(bytes, Budget::new(bytes.len()))
+    }
+
+    /// Reads an object file and passes over what its map definitions say that nobody knows (`relaxed_maps` of libbpf): it
+    /// becomes a warning.
+    ///
+    /// # Errors
+    /// As for [`Object::parse`].
+    pub fn parse_relaxed(bytes: &[u8]) -> Result<Object, Error> {
+        let mut budget = Budget::new(bytes.len());
+        budget.relaxed_maps = true;
+        Object::parse_by(bytes, budget)
+    }
+
+    fn parse_by(bytes: &[u8], budget: Budget) -> Result<Object, Error> {
         let elf = Elf::parse(bytes)?;
-        let budget = Budget::new(bytes.len());
         let mut object = Object { version: version(&elf)?, license: license(&elf)?, ..Object::default() };
         object.read_btf(&elf, &budget)?;
         let (btf, ext) = (object.btf.as_ref(), object.btf_ext.as_ref());

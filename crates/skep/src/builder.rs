@@ -53,7 +53,7 @@ pub fn parse(bytes: &[u8]) -> Result<Builder> {
 }
 
 impl Builder {
-    fn new(open: OpenObject) -> Builder {
+    pub(crate) fn new(open: OpenObject) -> Builder {
         let config = Config { btf: Some(vmlinux::bundled()), ..Config::default() };
         Builder {
             open,

@@ -45,10 +45,11 @@ impl Error {
         }
     }
 
-    /// What `bpf(2)` would have answered, if it was a call that it has.
+    /// What `bpf(2)`, or libbpf (as a negative number), would have answered, where that is told.
     pub fn errno(&self) -> Option<Errno> {
         match &*self.0 {
             Kind::Errno { errno, .. } => Some(*errno),
+            Kind::Loader(error) => error.errno,
             _ => None,
         }
     }

@@ -6,8 +6,8 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use skep_abi::MapType;
 use skep_btf::Value;
 use skep_kernel::{Arch, Class, Fd, Kernel, Task};
-use skep_loader::Loaded;
 use skep_loader::readers::{PerfBuffer, RingBuffer};
+use skep_loader::{Link, Loaded};
 use skep_memory::{Arena, ObjectKind, Origin, Rights};
 
 use crate::builder::{Builder, Parts};
@@ -68,8 +68,7 @@ impl Skep {
     /// What could not be loaded first, and why.
     pub fn load_also(&mut self, builder: Builder) -> Result<()> {
         let Parts { open, perf_pages, arch, event_types } = builder.into_parts();
-        let loaded = open.load(&mut self.kernel);
-        loaded.complete()?;
+        let loaded = open.load_all(&mut self.kernel)?;
         self.readers.extend(open_readers(&mut self.kernel, &loaded, perf_pages)?);
         let arch = arch.unwrap_or_else(|| arch_of(&loaded));
         self.event_types.extend(event_types);
@@ -86,6 +85,15 @@ impl Skep {
         let other = self.others.iter().find(|it| has(&it.0)).filter(|_| !has(&self.loaded));
         let (loaded, arch) = other.map_or((&self.loaded, self.arch), |it| (&it.0, it.1));
         Program::new(&mut self.kernel, loaded, name, arch)
+    }
+
+    /// Attaches all programs that can be and are not told otherwise, by links that the caller gets with the programs'
+    /// names (`bpf_object__attach_skeleton`).
+    ///
+    /// # Errors
+    /// What the first one that could not be attached said: then none is.
+    pub fn attach_all(&mut self) -> Result<Vec<(String, Link)>> {
+        Ok(self.loaded.attach_all(&mut self.kernel)?)
     }
 
     /// A struct of functions that the object implements (`SEC(".struct_ops")`), by the name of its variable: its members
@@ -253,6 +261,15 @@ impl Skep {
     /// The emulated kernel.
     pub fn kernel(&mut self) -> &mut Kernel {
         &mut self.kernel
+    }
+
+    pub(crate) fn kernel_ref(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// The kernel, and the object in it.
+    pub(crate) fn parts(&mut self) -> (&mut Kernel, &Loaded) {
+        (&mut self.kernel, &self.loaded)
     }
 
     /// The object, loaded.

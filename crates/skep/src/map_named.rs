@@ -140,7 +140,7 @@ impl Map<'_> {
 }
 
 /// A value that needs no memory.
-fn plain(value: &FieldValue) -> Option<Value> {
+pub(crate) fn plain(value: &FieldValue) -> Option<Value> {
     Some(match value {
         FieldValue::Int(number) => Value::Int(*number),
         FieldValue::Str(text) => Value::from(text.as_str()),

@@ -2,7 +2,7 @@
 
 use skep_btf::{Btf, Def, TypeId};
 use skep_kernel::{Arch, Args, Context, Fd, Fire, Kernel, Ran, Run, Target};
-use skep_loader::{Loaded, LoadedProgram};
+use skep_loader::{Link, Loaded, LoadedProgram};
 
 use crate::error::{Error, Result};
 
@@ -131,13 +131,28 @@ impl<'a> Program<'a> {
     }
 
     /// Attaches a program that replaces a function of another (`SEC("freplace")`): from now on, runs of that one run it.
-    /// Programs of other types need no attaching here: they are fired.
+    /// Programs of other types are attached by [`Program::link`], and need not be: they are fired.
     ///
     /// # Errors
     /// It is no such program (`EINVAL`); its target is extended already, or in a program array (`EBUSY`).
     pub fn attach(&mut self) -> Result<()> {
         let what = || format!("attaching {}", self.program.name);
         self.kernel.attach_ext(self.fd).map_err(|errno| Error::call(what(), errno))
+    }
+
+    /// Attaches it by a link to what its section says, or as its handler does (`bpf_program__attach`):
+    /// [`LoadedProgram::attach`](skep_loader::LoadedProgram::attach). [`Link::destroy`] takes it back.
+    ///
+    /// # Errors
+    /// Its section does not say to what; what the kernel answers.
+    pub fn link(&mut self) -> Result<Link> {
+        Ok(self.program.attach(self.kernel)?)
+    }
+
+    /// What was loaded, and the kernel: to attach it to what a call says
+    /// ([`LoadedProgram::attach_xdp`](skep_loader::LoadedProgram::attach_xdp) and its like).
+    pub fn parts(&mut self) -> (&LoadedProgram, &mut Kernel) {
+        (self.program, self.kernel)
     }
 
     /// Takes that back.

@@ -2,9 +2,11 @@
 
 mod builder;
 mod merge;
+mod resize;
 mod types;
 
 pub use builder::BtfBuilder;
+pub use resize::Unresizable;
 
 use crate::ext::{BtfExt, ExtSection};
 use crate::header::MAGIC;

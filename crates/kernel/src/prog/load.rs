@@ -38,6 +38,24 @@ impl Kernel {
     pub fn prog_load(&mut self, load: ProgLoad) -> Result<Fd, LoadError> {
         self.sys().prog_load(load)
     }
+
+    /// The same, and what the verifier that the machine has logs at a level (`BPF_LOG_LEVEL*`; 0: its own) is put into
+    /// `log`.
+    ///
+    /// # Errors
+    /// As for [`Kernel::prog_load`].
+    pub fn prog_load_logged(
+        &mut self,
+        load: ProgLoad,
+        log_level: u32,
+        log: &mut String,
+    ) -> Result<Fd, LoadError> {
+        let asks = log_level != 0 && self.core.verifier.is_some();
+        let asked = asks.then(|| Asked { log_level, ..Asked::default() });
+        let loading = self.sys().prog_load_as(load, Records::default(), asked.as_ref());
+        *log = loading.log;
+        loading.result
+    }
 }
 
 /// What came of loading a program.

@@ -3,17 +3,20 @@
 use skep_abi::Errno;
 use skep_kernel::{Fd, Kernel};
 
+use crate::error::Error;
+use crate::load::LoadedProgram;
+
 /// An attached program (`struct bpf_link`). Dropping it changes nothing: [`Link::destroy`] detaches.
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "the program stays attached for as long as the kernel lives"]
 pub struct Link {
-    fd: Fd,
+    pub(crate) fd: Fd,
+    pub(crate) pin_path: Option<String>,
 }
 
 impl Link {
     /// A link with an fd of its own, which closing ends.
     pub fn of_fd(fd: Fd) -> Link {
-        Link { fd }
+        Link { fd, pin_path: None }
     }
 
     /// Its fd, for calls on the kernel.
@@ -21,15 +24,45 @@ impl Link {
         self.fd
     }
 
-    /// Closes its fd: if nothing else holds the link, the program is detached (`bpf_link__destroy`).
+    /// Where it is pinned.
+    pub fn pin_path(&self) -> Option<&str> {
+        self.pin_path.as_deref()
+    }
+
+    /// Gives the link another program (`bpf_link__update_program`).
     ///
     /// # Errors
-    /// `EBADF`: somebody else closed it.
+    /// `EINVAL`: the program is not loaded, or does not go there. What the kernel answers.
+    pub fn update_program(&self, kernel: &mut Kernel, program: &LoadedProgram) -> Result<(), Error> {
+        let error = |errno: Errno, text: String| {
+            Error::bad_input(format!("program {}", program.name), text).with_errno(errno)
+        };
+        let fd = program.fd.clone().map_err(|_| {
+            let text = format!("prog '{}': can't use BPF program without FD (was it loaded?)", program.name);
+            error(Errno::EINVAL, text)
+        })?;
+        kernel
+            .link_update(self.fd, fd, 0, Fd(0))
+            .map_err(|errno| error(errno, format!("the link cannot take it ({errno})")))
+    }
+
+    /// Detaches it, and keeps the link, which is defunct from then on (`bpf_link__detach`).
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP`: a link that ends with its fd alone.
+    pub fn detach(&self, kernel: &mut Kernel) -> Result<(), Errno> {
+        kernel.link_detach(self.fd)
+    }
+
+    /// Ends it: if nothing else holds the link, the program is detached (`bpf_link__destroy`).
+    ///
+    /// # Errors
+    /// `EBADF`: somebody else closed its fd.
     pub fn destroy(self, kernel: &mut Kernel) -> Result<(), Errno> {
         kernel.close(self.fd)
     }
 
-    /// Lets the link be: its fd stays open (`bpf_link__disconnect`).
+    /// Lets the link be: its fds stay open (`bpf_link__disconnect`).
     pub fn disconnect(self) -> Fd {
         self.fd
     }

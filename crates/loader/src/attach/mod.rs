@@ -1,6 +1,8 @@
 //! Attaching what is loaded (`bpf_program__attach`, `bpf_object__attach_skeleton`).
 
+mod auto;
 mod link;
+mod to;
 
 use skep_abi::Errno;
 use skep_kernel::Kernel;
@@ -11,6 +13,7 @@ use crate::open;
 use crate::sec::Handler;
 
 pub use link::Link;
+pub use to::Among;
 
 impl LoadedProgram {
     /// Attaches it to what its section says, or as its handler does (`bpf_program__attach`).
@@ -26,13 +29,7 @@ impl LoadedProgram {
         if !self.attaches_itself() {
             return Err(unsupported());
         }
-        if let Err(error) = &self.fd {
-            let text = format!(
-                "prog '{}': can't attach BPF program without FD (was it loaded?): {}",
-                self.name, error.message
-            );
-            return Err(Error::new(error.class, self.place(), text).with_errno(Errno::EINVAL));
-        }
+        self.attachable()?;
         self.attach_if_aimed(kernel)?.ok_or_else(unsupported)
     }
 
@@ -55,11 +52,10 @@ impl LoadedProgram {
                 }),
                 None => Ok(None),
             },
-            Some(Handler::BuiltIn(_)) => {
-                let text = "attaching by the kernel's own hooks is not emulated yet";
-                let class = skep_kernel::Class::NotEmulated;
-                Err(Error::new(class, self.place(), text).with_errno(Errno::EOPNOTSUPP))
-            }
+            Some(Handler::BuiltIn(def)) => match def.auto_attach {
+                Some(how) => self.attach_by(kernel, how),
+                None => Ok(None),
+            },
             None => Ok(None),
         }
     }

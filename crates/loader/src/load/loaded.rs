@@ -11,7 +11,7 @@ use skep_object::Object;
 
 use super::maps::no_memory;
 use crate::error::Error;
-use crate::open::{self, MapSource};
+use crate::open::{self, MapPlan, MapSource};
 use crate::sec::Handler;
 use crate::struct_ops;
 use crate::target;
@@ -101,8 +101,35 @@ pub struct LoadedMap {
     pub spec: MapSpec,
     /// Where it comes from.
     pub source: MapSource,
+    /// Whether it was to be created.
+    pub autocreate: bool,
+    /// Whether it was there before the object was loaded.
+    pub reused: bool,
+    /// Whether it is attached when all of the object is: a struct_ops map.
+    pub autoattach: bool,
+    /// Where it is pinned, or would be.
+    pub pin_path: Option<String>,
+    /// Whether it is pinned there.
+    pub pinned: bool,
     /// Its fd, or why there is none.
     pub fd: Result<Fd, Error>,
+}
+
+impl LoadedMap {
+    /// What became of what it was going to be.
+    pub(crate) fn of(plan: MapPlan, fd: Result<Fd, Error>) -> LoadedMap {
+        LoadedMap {
+            name: plan.name,
+            spec: plan.spec,
+            source: plan.source,
+            autocreate: plan.autocreate,
+            reused: plan.reused.is_some(),
+            autoattach: plan.autoattach,
+            pin_path: plan.pin_path,
+            pinned: plan.pinned,
+            fd,
+        }
+    }
 }
 
 impl Loaded {
@@ -185,7 +212,8 @@ impl Loaded {
         let mut bytes = kernel
             .map_lookup_elem(fd, &0u32.to_ne_bytes())
             .map_err(|errno| Error::bad_input(place(), errno.to_string()))?;
-        bytes[var.offset as usize..(var.offset + var.size) as usize].copy_from_slice(value);
+        let room = bytes.get_mut(var.offset as usize..(var.offset + var.size) as usize);
+        room.ok_or_else(|| cut_off(name))?.copy_from_slice(value);
         kernel.map_update_elem(fd, &0u32.to_ne_bytes(), &bytes, 0).map_err(|errno| {
             let text = format!("{errno}; constants are set before the object is loaded");
             no_memory(kernel, &place()).unwrap_or_else(|| Error::bad_input(place(), text))
@@ -201,7 +229,18 @@ impl Loaded {
         let bytes = kernel
             .map_lookup_elem(fd, &0u32.to_ne_bytes())
             .map_err(|errno| Error::bad_input(format!("variable {name}"), errno.to_string()))?;
-        Ok(bytes[var.offset as usize..(var.offset + var.size) as usize].to_vec())
+        let bytes = bytes.get(var.offset as usize..(var.offset + var.size) as usize);
+        Ok(bytes.ok_or_else(|| cut_off(name))?.to_vec())
+    }
+
+    /// Closes the fds of its maps and programs (`bpf_object__close`): what is not pinned, attached or used by others goes.
+    pub fn close(self, kernel: &mut Kernel) {
+        let maps = self.maps.into_iter().filter_map(|it| it.fd.ok());
+        let programs = self.programs.into_iter().filter_map(|it| it.fd.ok());
+        for fd in maps.chain(programs) {
+            // Somebody else may have closed it.
+            let _ = kernel.close(fd);
+        }
     }
 
     /// What `bpf_object__load` would say: the first program or map that was to be there and is not.
@@ -215,4 +254,9 @@ impl Loaded {
             .find_map(|fd| fd.as_ref().err().filter(|error| !error.is_skipped()))
             .map_or(Ok(()), |error| Err(error.clone()))
     }
+}
+
+/// The error for a variable that a shorter data section has lost.
+fn cut_off(name: &str) -> Error {
+    Error::bad_input(format!("variable {name}"), "its section was made too short for it")
 }

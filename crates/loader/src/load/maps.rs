@@ -1,6 +1,6 @@
 //! Creating maps.
 
-use skep_abi::MapType;
+use skep_abi::{Errno, MapType};
 use skep_kernel::{Class, Fd, Kernel, MapTypes};
 use skep_maps::{CreateClass, CreateError, MapSpec};
 use skep_object::{DataKind, Object};
@@ -8,15 +8,14 @@ use skep_object::{DataKind, Object};
 use super::loaded::{Loaded, LoadedMap};
 use crate::error::Error;
 use crate::kconfig::Kconfig;
-use crate::open::{MapPlan, MapSource};
+use crate::open::{MapPlan, MapSource, round_ring};
 
 impl Loaded {
     /// Puts the variables of the arena at its start, as libbpf does.
-    pub(super) fn fill_arena(&mut self, kernel: &mut Kernel) {
-        let Some(section) = self.object.data.iter().find(|it| it.kind == DataKind::Arena) else { return };
+    pub(super) fn fill_arena(&mut self, kernel: &mut Kernel, bytes: &[u8]) {
         let Some(map) = self.maps.iter_mut().find(|it| it.spec.kind == MapType::Arena) else { return };
         let Ok(fd) = map.fd else { return };
-        if let Err(errno) = kernel.arena_write(fd, 0, &section.bytes) {
+        if let Err(errno) = kernel.arena_write(fd, 0, bytes) {
             let place = format!("map {}", map.name);
             let text = format!("the arena has no room for its variables ({errno})");
             map.fd = Err(no_memory(kernel, &place).unwrap_or_else(|| Error::bad_input(place, text)));
@@ -40,32 +39,100 @@ pub(super) fn configured(
             plan.initial = Some(bytes);
             Ok(plan)
         }
-        Err(error) => {
-            let MapPlan { name, spec, source, .. } = plan;
-            Err(Box::new(LoadedMap { name, spec, source, fd: Err(error) }))
-        }
+        Err(error) => Err(Box::new(LoadedMap::of(plan, Err(error)))),
     }
 }
 
-/// Creates a map and gives it its first value.
-pub(super) fn create(kernel: &mut Kernel, plan: MapPlan, types: Option<MapTypes>) -> LoadedMap {
-    let MapPlan { name, mut spec, unknown_kind, source, autocreate, initial } = plan;
-    let place = format!("map {name}");
-    let fd = if !autocreate {
-        Err(Error::skipped(&place, "it is not created"))
-    } else if spec.kind == MapType::StructOps {
-        let text = "the struct itself is not created: its members are programs that can be called";
-        Err(Error::skipped(&place, text))
-    } else if let Some(kind) = unknown_kind {
-        Err(Error::bad_input(&place, format!("map type {kind} is none that Linux 6.18 knows")))
-    } else {
-        as_libbpf_adjusts(&mut spec, kernel.cpus());
-        if let Some(inner) = spec.inner.as_mut() {
-            as_libbpf_adjusts(inner, kernel.cpus());
+/// Creates a map and gives it its first value; or takes the one that is there.
+pub(super) fn create(kernel: &mut Kernel, mut plan: MapPlan, types: Option<MapTypes>) -> LoadedMap {
+    let fd = created(kernel, &mut plan, types);
+    let mut map = LoadedMap::of(plan, fd);
+    if map.fd.is_ok()
+        && map.pin_path.is_some()
+        && let Err(error) = map.pin(kernel, None)
+    {
+        let text = format!("failed to auto-pin it: {}", error.message);
+        let failed = Error { message: text, ..error };
+        if let Ok(fd) = std::mem::replace(&mut map.fd, Err(failed)) {
+            // Nobody has seen it yet.
+            let _ = kernel.close(fd);
         }
-        create_filled(kernel, &mut spec, types, initial.as_deref(), &place)
+    }
+    map
+}
+
+fn created(kernel: &mut Kernel, plan: &mut MapPlan, types: Option<MapTypes>) -> Result<Fd, Error> {
+    let place = format!("map {}", plan.name);
+    if !plan.autocreate {
+        return Err(Error::skipped(place, "it is not created"));
+    }
+    as_libbpf_adjusts(&mut plan.spec, kernel.cpus());
+    if let Some(inner) = plan.spec.inner.as_mut() {
+        as_libbpf_adjusts(inner, kernel.cpus());
+    }
+    if let Some(path) = plan.pin_path.clone() {
+        reuse_pinned(kernel, plan, &path)?;
+    }
+    if let Some(fd) = plan.reused {
+        return Ok(fd);
+    }
+    if plan.spec.kind == MapType::StructOps {
+        let text = "the struct itself is not created: its members are programs that can be called";
+        return Err(Error::skipped(place, text));
+    }
+    if let Some(kind) = plan.unknown_kind {
+        let text = format!("map type {kind} is none that Linux 6.18 knows");
+        return Err(Error::bad_input(place, text).with_errno(Errno::EINVAL));
+    }
+    if plan.ifindex != 0 {
+        // `bpf_map_offload_map_alloc`: no device here runs programs itself.
+        let text =
+            format!("the network interface {} holds no maps: it cannot run programs itself", plan.ifindex);
+        return Err(Error::bad_input(place, text).with_errno(Errno::EOPNOTSUPP));
+    }
+    if let Some(inner) = plan.inner_fd {
+        let spec = kernel.map_info(inner).map_err(|errno| {
+            let text = format!("its inner maps are to be as fd {inner}, which is no map ({errno})");
+            Error::bad_input(&place, text).with_errno(errno)
+        })?;
+        plan.spec.inner = Some(Box::new(spec.clone()));
+    }
+    let initial = plan.initial.as_deref().filter(|_| matches!(plan.source, MapSource::Section(_)));
+    create_filled(kernel, &mut plan.spec, types, initial, &place)
+}
+
+/// Takes the map that is pinned where this one is to be, if there is one (`bpf_object__reuse_map`).
+fn reuse_pinned(kernel: &mut Kernel, plan: &mut MapPlan, path: &str) -> Result<(), Error> {
+    let fd = match kernel.obj_get(path) {
+        Ok(fd) => fd,
+        Err(Errno::ENOENT) => return Ok(()),
+        Err(errno) => {
+            return Err(plan.error(errno, &format!("couldn't retrieve pinned map '{path}' ({errno})")));
+        }
     };
-    LoadedMap { name, spec, source, fd }
+    let is_alike = kernel.map_info(fd).is_ok_and(|there| is_alike(there, &plan.spec));
+    let reused = match is_alike {
+        true => plan.reuse_fd(kernel, fd),
+        false => {
+            let text = format!("couldn't reuse pinned map at '{path}': parameter mismatch");
+            Err(plan.error(Errno::EINVAL, &text))
+        }
+    };
+    // It was opened here, and the map that is reused has an fd of its own.
+    let _ = kernel.close(fd);
+    plan.pinned = reused.is_ok();
+    reused
+}
+
+/// Whether a map is what another was going to be (`map_is_reuse_compat`).
+fn is_alike(there: &MapSpec, wanted: &MapSpec) -> bool {
+    let mut flags = there.flags;
+    if matches!(wanted.kind, MapType::Devmap | MapType::DevmapHash) {
+        // The kernel adds it.
+        flags &= !skep_abi::flags::BPF_F_RDONLY_PROG;
+    }
+    (there.kind, there.key_size, there.value_size) == (wanted.kind, wanted.key_size, wanted.value_size)
+        && (there.max_entries, flags, there.map_extra) == (wanted.max_entries, wanted.flags, wanted.map_extra)
 }
 
 fn create_filled(
@@ -90,7 +157,7 @@ fn create_filled(
             }
             _ => "",
         };
-        Error::new(class, place, format!("{error}{hint}"))
+        Error::new(class, place, format!("{error}{hint}")).with_errno(error.errno())
     })?;
     if let Some(bytes) = initial {
         kernel
@@ -101,7 +168,7 @@ fn create_filled(
             })
             .map_err(|errno| {
                 let text = format!("its content cannot be set ({errno})");
-                no_memory(kernel, place).unwrap_or_else(|| Error::bad_input(place, text))
+                no_memory(kernel, place).unwrap_or_else(|| Error::bad_input(place, text)).with_errno(errno)
             })?;
     }
     Ok(fd)
@@ -127,17 +194,10 @@ pub(super) fn no_memory(kernel: &Kernel, place: &str) -> Option<Error> {
     kernel.refused().map(|text| Error::new(Class::HostLimit, place, text))
 }
 
-/// What libbpf makes of sizes that the object leaves open (`adjust_ringbuf_sz`, `bpf_object__create_map`).
+/// What libbpf makes of sizes that the object leaves open (`map_set_def_max_entries`, `adjust_ringbuf_sz`).
 fn as_libbpf_adjusts(spec: &mut MapSpec, cpus: u32) {
-    const PAGE: u32 = 4096;
-    match spec.kind {
-        MapType::PerfEventArray if spec.max_entries == 0 => spec.max_entries = cpus,
-        MapType::Ringbuf | MapType::UserRingbuf if spec.max_entries > 0 => {
-            let pages = spec.max_entries.div_ceil(PAGE).checked_next_power_of_two();
-            if let Some(size) = pages.and_then(|pages| pages.checked_mul(PAGE)) {
-                spec.max_entries = size;
-            }
-        }
-        _ => {}
+    if spec.kind == MapType::PerfEventArray && spec.max_entries == 0 {
+        spec.max_entries = cpus;
     }
+    round_ring(spec);
 }

@@ -1,6 +1,6 @@
 //! Loading a program: it is linked, what lies outside of it is filled in, and the kernel gets it.
 
-use skep_abi::{Errno, MapType, ProgType};
+use skep_abi::{AttachType, Errno, MapType, ProgType};
 use skep_kernel::{Class, Fd, Kernel, ProgLoad, Target as AttachTarget};
 use skep_object::{DataKind, ExternKind, Target};
 
@@ -41,12 +41,13 @@ impl Loaded {
             });
             self.ask(kernel, load, &plan, &mut log)
         });
+        let is_usdt = plan.sec().is_some_and(|def| def.flags & sec::flags::USDT != 0);
         LoadedProgram {
             name: plan.name,
             section: plan.section,
             handler: plan.handler,
             prog_type: plan.prog_type,
-            attach_type: plan.attach_type,
+            attach_type: if is_usdt { Some(AttachType::TraceUprobeMulti) } else { plan.attach_type },
             index: plan.index,
             autoload: plan.autoload,
             autoattach: plan.autoattach,
@@ -88,6 +89,10 @@ impl Loaded {
         load.license = self.object.license.clone();
         load.expected_attach_type = plan.attach_type.map_or(0, |it| it.to_u32());
         load.flags = plan.load_flags();
+        if plan.sec().is_some_and(|def| def.flags & sec::flags::USDT != 0) {
+            // It is attached by a link to many places, which the kernel has (`FEAT_UPROBE_MULTI_LINK`).
+            load.expected_attach_type = AttachType::TraceUprobeMulti.to_u32();
+        }
         aim(&mut load, plan, target)?;
         load.btf = self.btf.clone();
         load.fd_array.clone_from(&outside.symbols.fd_array);
@@ -106,7 +111,7 @@ impl Loaded {
         plan: &ProgramPlan,
         log: &mut String,
     ) -> Result<Fd, Error> {
-        kernel.prog_load(load).map_err(|error| {
+        kernel.prog_load_logged(load, plan.log_level, log).map_err(|error| {
             let message = error.to_string();
             let text = message.strip_prefix(&format!("{}: ", error.class)).unwrap_or(&message);
             let refused = Refused { errno: error.errno, message: error.message.clone(), slot: error.slot };

@@ -6,13 +6,16 @@ mod program;
 
 use std::sync::Arc;
 
-use skep_kernel::TargetBtf;
-use skep_object::{Object, Var};
+use skep_abi::{Errno, MapType};
+use skep_btf::Unresizable;
+use skep_kernel::{Class, TargetBtf};
+use skep_object::{MAX_ZEROED, Object, Var};
 
 use crate::error::Error;
 use crate::kconfig::Kconfig;
 use crate::sec::Registry;
 
+pub(crate) use map::round_ring;
 pub use map::{MapPlan, MapSource};
 pub use options::OpenOptions;
 pub use program::ProgramPlan;
@@ -59,13 +62,28 @@ impl OpenObject {
     /// # Errors
     /// As for [`OpenObject::parse`]; a configuration that makes no sense; what a handler's set-up callback answered.
     pub fn parse_with(bytes: &[u8], options: &OpenOptions) -> Result<OpenObject, Error> {
-        let object = Object::parse(bytes).map_err(|error| Error::bad_input("", error.to_string()))?;
-        let mut open = OpenObject::assemble(Arc::new(object), &options.handlers);
+        let parsed = if options.relaxed_maps { Object::parse_relaxed(bytes) } else { Object::parse(bytes) };
+        let object = parsed.map_err(|error| Error::bad_input("", error.to_string()))?;
+        OpenObject::with(Arc::new(object), options)
+    }
+
+    /// Opens an object that was parsed before, with options: all but `relaxed_maps` count.
+    ///
+    /// # Errors
+    /// A configuration that makes no sense; what a handler's set-up callback answered.
+    pub fn with(object: Arc<Object>, options: &OpenOptions) -> Result<OpenObject, Error> {
+        let mut open = OpenObject::assemble(object, &options.handlers);
         for plan in &mut open.programs {
             plan.set_up()?;
         }
         if let Some(text) = &options.kconfig {
             open.kconfig.put_before(Kconfig::parse(text, "kconfig")?);
+        }
+        if let Some(name) = &options.object_name {
+            open.maps.iter_mut().filter(|it| it.is_section()).for_each(|it| it.name_for_kernel(name));
+        }
+        if let Some(root) = &options.pin_root_path {
+            open.maps.iter_mut().filter(|it| it.pin_path.is_some()).for_each(|it| it.pin_by_name(root));
         }
         open.btf_custom.clone_from(&options.btf_custom);
         open.log_level = options.kernel_log_level;
@@ -123,6 +141,71 @@ impl OpenObject {
     /// The maps: first those that the object defines, then its data sections.
     pub fn maps(&self) -> &[MapPlan] {
         &self.maps
+    }
+
+    /// The map with this name.
+    ///
+    /// # Errors
+    /// There is none; the message lists those there are.
+    pub fn map(&self, name: &str) -> Result<&MapPlan, Error> {
+        self.maps.iter().find(|it| it.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.maps.iter().map(|it| it.name.as_str()).collect();
+            unknown("map", name, &names)
+        })
+    }
+
+    /// Sets the size of a map's values (`bpf_map__set_value_size`). A data section gets longer or shorter, and with it
+    /// the array that is its last variable; if that is none, or does not fit, the kernel is told nothing about what is
+    /// in it. What it grows by is zero.
+    ///
+    /// # Errors
+    /// There is no such map. `EBUSY`: it is a map that is there already. `EOPNOTSUPP`: it is a data section, and was made
+    /// another kind of map. `ENOMEM`: it would be too long.
+    pub fn set_value_size(&mut self, name: &str, size: u32) -> Result<(), Error> {
+        let plan = self.map_mut(name)?;
+        plan.spec_mut()?;
+        let MapSource::Section(index) = plan.source else {
+            plan.spec.value_size = size;
+            return Ok(());
+        };
+        if plan.spec.kind != MapType::Array {
+            return Err(plan.error(Errno::EOPNOTSUPP, "only arrays can be resized with what is in them"));
+        }
+        if u64::from(size) > MAX_ZEROED {
+            let text =
+                format!("{size} bytes are more than the {} MiB that a section may have", MAX_ZEROED >> 20);
+            let error = Error::new(Class::HostLimit, format!("map {}", plan.name), text);
+            return Err(error.with_errno(Errno::ENOMEM));
+        }
+        plan.spec.value_size = size;
+        if let Some(initial) = &mut plan.initial {
+            initial.resize(size as usize, 0);
+        }
+        let name = plan.name.clone();
+        if self.resize_variables(index, size).is_err() {
+            let plan = self.map_mut(&name)?;
+            plan.untyped = true;
+            plan.spec.typed = false;
+        }
+        Ok(())
+    }
+
+    /// Tells the types and the variables of a data section of its new size.
+    fn resize_variables(&mut self, index: usize, size: u32) -> Result<(), Unresizable> {
+        let object = Arc::make_mut(&mut self.object);
+        let Some(btf) = &mut object.btf else { return Ok(()) };
+        let section = object.data.get_mut(index).ok_or(Unresizable::NoDatasec)?;
+        let array = btf.resize_datasec(section.btf_datasec.ok_or(Unresizable::NoDatasec)?, size)?;
+        if let Some(var) = section.vars.last_mut() {
+            var.size = u64::from(size).saturating_sub(var.offset);
+            var.type_id = Some(array);
+        }
+        Ok(())
+    }
+
+    /// The maps, to change them.
+    pub fn maps_mut(&mut self) -> &mut [MapPlan] {
+        &mut self.maps
     }
 
     /// The program with this name, to change it.

@@ -63,6 +63,8 @@ fn verify_one(
     verifier: Verifier,
 ) -> Result<ProgramVerdict> {
     let mut open = open.clone();
+    // What is a member of a struct is loaded with it, and only then.
+    open.maps_mut().iter_mut().filter(|it| it.is_struct_ops()).for_each(|it| it.autocreate = true);
     for plan in open.programs_mut() {
         plan.autoload = plan.name == name;
         plan.flags |= if plan.autoload { request.prog_flags } else { 0 };
