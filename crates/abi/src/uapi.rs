@@ -85,9 +85,110 @@ flags! {
         PERF_SAMPLE_REGS_USER = 1 << 12;
         /// The user stack.
         PERF_SAMPLE_STACK_USER = 1 << 13;
+        /// How heavy what was sampled was.
+        PERF_SAMPLE_WEIGHT = 1 << 14;
+        /// Where data came from.
+        PERF_SAMPLE_DATA_SRC = 1 << 15;
         /// The event's id at a fixed place.
         PERF_SAMPLE_IDENTIFIER = 1 << 16;
+        /// The transaction.
+        PERF_SAMPLE_TRANSACTION = 1 << 17;
+        /// Registers of what was interrupted.
+        PERF_SAMPLE_REGS_INTR = 1 << 18;
+        /// The physical address.
+        PERF_SAMPLE_PHYS_ADDR = 1 << 19;
+        /// Part of the hardware's trace.
+        PERF_SAMPLE_AUX = 1 << 20;
+        /// The cgroup.
+        PERF_SAMPLE_CGROUP = 1 << 21;
+        /// The size of the page that data is on.
+        PERF_SAMPLE_DATA_PAGE_SIZE = 1 << 22;
+        /// The size of the page that code is on.
+        PERF_SAMPLE_CODE_PAGE_SIZE = 1 << 23;
+        /// The weight in three parts.
+        PERF_SAMPLE_WEIGHT_STRUCT = 1 << 24;
     }
+}
+
+/// Every bit of `perf_event_attr.sample_type` (`PERF_SAMPLE_MAX - 1`).
+pub const PERF_SAMPLE_KNOWN: u64 = (1 << 25) - 1;
+
+flags! {
+    /// `perf_event_attr.read_format`.
+    PERF_FORMAT: u64 {
+        /// For how long the event was enabled.
+        PERF_FORMAT_TOTAL_TIME_ENABLED = 1 << 0;
+        /// For how long it was counting.
+        PERF_FORMAT_TOTAL_TIME_RUNNING = 1 << 1;
+        /// Its id.
+        PERF_FORMAT_ID = 1 << 2;
+        /// All events of its group.
+        PERF_FORMAT_GROUP = 1 << 3;
+        /// Samples that were lost.
+        PERF_FORMAT_LOST = 1 << 4;
+    }
+}
+
+/// Every bit of `perf_event_attr.read_format` (`PERF_FORMAT_MAX - 1`).
+pub const PERF_FORMAT_KNOWN: u64 = (1 << 5) - 1;
+
+flags! {
+    /// `flags` of `perf_event_open`.
+    PERF_FLAG: u64 {
+        /// The group's descriptor does not make a group.
+        PERF_FLAG_FD_NO_GROUP = 1 << 0;
+        /// Write to the ring of the group's descriptor.
+        PERF_FLAG_FD_OUTPUT = 1 << 1;
+        /// The pid is a cgroup's descriptor.
+        PERF_FLAG_PID_CGROUP = 1 << 2;
+        /// Close the descriptor on exec.
+        PERF_FLAG_FD_CLOEXEC = 1 << 3;
+    }
+}
+
+/// Every flag of `perf_event_open` (`PERF_FLAG_ALL`).
+pub const PERF_FLAG_KNOWN: u64 = (1 << 4) - 1;
+
+/// Requests of `ioctl` on perf events.
+pub mod ioctl {
+    /// Starts an event.
+    pub const PERF_EVENT_IOC_ENABLE: u32 = 0x2400;
+    /// Stops one.
+    pub const PERF_EVENT_IOC_DISABLE: u32 = 0x2401;
+    /// Starts one for so many samples more.
+    pub const PERF_EVENT_IOC_REFRESH: u32 = 0x2402;
+    /// Sets the count to 0.
+    pub const PERF_EVENT_IOC_RESET: u32 = 0x2403;
+    /// Sets the period or frequency: the address of a `u64`.
+    pub const PERF_EVENT_IOC_PERIOD: u32 = 0x4008_2404;
+    /// Has an event write to another's ring: its descriptor, or -1.
+    pub const PERF_EVENT_IOC_SET_OUTPUT: u32 = 0x2405;
+    /// Sets a tracepoint's filter: a text.
+    pub const PERF_EVENT_IOC_SET_FILTER: u32 = 0x4008_2406;
+    /// The event's id: where to write a `u64`.
+    pub const PERF_EVENT_IOC_ID: u32 = 0x8008_2407;
+    /// Attaches a program: its descriptor.
+    pub const PERF_EVENT_IOC_SET_BPF: u32 = 0x4004_2408;
+    /// Stops or starts what is written to the ring.
+    pub const PERF_EVENT_IOC_PAUSE_OUTPUT: u32 = 0x4004_2409;
+    /// Programs of the tracepoint: a `struct perf_event_query_bpf`.
+    pub const PERF_EVENT_IOC_QUERY_BPF: u32 = 0xc008_240a;
+    /// Changes a breakpoint: attributes.
+    pub const PERF_EVENT_IOC_MODIFY_ATTRIBUTES: u32 = 0x4008_240b;
+    /// Argument of those without one: the whole group.
+    pub const PERF_IOC_FLAG_GROUP: u32 = 1;
+}
+
+/// Bits of `perf_event_attr.aux_action`: what an event does to the hardware's trace.
+pub mod aux_action {
+    /// It starts paused.
+    pub const START_PAUSED: u64 = 1 << 0;
+    /// It pauses it.
+    pub const PAUSE: u64 = 1 << 1;
+    /// It lets it go on.
+    pub const RESUME: u64 = 1 << 2;
+    /// All of them.
+    pub const KNOWN: u64 = 7;
 }
 
 /// `perf_event_header.type`.
@@ -149,23 +250,43 @@ pub mod attr_bits {
     pub const DISABLED: u64 = 1 << 0;
     /// Children inherit it.
     pub const INHERIT: u64 = 1 << 1;
+    /// Nothing else may keep it from counting.
+    pub const PINNED: u64 = 1 << 2;
+    /// Nothing else may count while it does.
+    pub const EXCLUSIVE: u64 = 1 << 3;
     /// Do not count user space.
     pub const EXCLUDE_USER: u64 = 1 << 4;
     /// Do not count the kernel.
     pub const EXCLUDE_KERNEL: u64 = 1 << 5;
     /// `sample_period` is a frequency.
     pub const FREQ: u64 = 1 << 10;
+    /// Counting from the next exec on.
+    pub const ENABLE_ON_EXEC: u64 = 1 << 12;
     /// `wakeup_events` is in bytes.
     pub const WATERMARK: u64 = 1 << 14;
     /// Every record carries the sample id.
     pub const SAMPLE_ID_ALL: u64 = 1 << 18;
     /// The ring is written from its end to its start.
     pub const WRITE_BACKWARD: u64 = 1 << 27;
+    /// `clockid` says which clock times are of.
+    pub const USE_CLOCKID: u64 = 1 << 25;
+    /// Records of namespaces.
+    pub const NAMESPACES: u64 = 1 << 28;
+    /// It has the hardware trace something.
+    pub const AUX_OUTPUT: u64 = 1 << 31;
+    /// Only threads of the same process inherit it.
+    pub const INHERIT_THREAD: u64 = 1 << 35;
+    /// It ends at the next exec.
+    pub const REMOVE_ON_EXEC: u64 = 1 << 36;
+    /// A signal to the task for each sample.
+    pub const SIGTRAP: u64 = 1 << 37;
+    /// Those that mean nothing (yet).
+    pub const RESERVED: u64 = !0 << 38;
 }
 
 /// `perf_event_attr.size` of the first version (`PERF_ATTR_SIZE_VER0`).
 pub const PERF_ATTR_SIZE_VER0: u32 = 64;
-/// `perf_event_attr.size` of Linux 6.12 (`PERF_ATTR_SIZE_VER8`).
+/// `perf_event_attr.size` of Linux 6.12 and 6.18 (`PERF_ATTR_SIZE_VER8`).
 pub const PERF_ATTR_SIZE_VER8: u32 = 136;
 
 layouts! {

@@ -89,6 +89,7 @@ mod object;
 mod outside;
 mod owned;
 mod perf;
+mod poll;
 mod probe;
 mod prog;
 mod raw;
@@ -134,7 +135,8 @@ pub use net::{
 pub use notes::Note;
 pub use object::Noun;
 pub use outside::OutsideKind;
-pub use perf::{PerfEventAttr, PerfRing};
+pub use perf::{PERF_TYPE_KPROBE, PERF_TYPE_UPROBE, PerfEventAttr, PerfRing};
+pub use poll::{EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM, Waiter};
 pub use prog::{
     Asked, AttachView, Examined, FuncInfo, LineInfo, MapView, ModuleView, NotVerified, ProgInfo, ProgLoad,
     ProgView, Rejection, Verdict, Verifier, Verify,

@@ -21,7 +21,7 @@ const HANDLE_STRIDE: u64 = 64;
 pub(crate) enum Object {
     Map(Box<MapObject>),
     Prog(Prog),
-    Perf(PerfEvent),
+    Perf(Box<PerfEvent>),
     Outside(Outside),
     Btf(BtfInfo),
     /// What somebody else's capabilities stand for.
@@ -261,6 +261,13 @@ impl Objects {
     pub(crate) fn link_mut(&mut self, id: ObjRef) -> Option<&mut Link> {
         match self.get_mut(id)? {
             Object::Link(link) => Some(link),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn perf(&self, id: ObjRef) -> Option<&PerfEvent> {
+        match self.get(id)? {
+            Object::Perf(event) => Some(event),
             _ => None,
         }
     }

@@ -14,6 +14,8 @@ use crate::net::{Net, Sockets, Sysctl};
 use crate::object::{Object, Objects};
 use crate::outside::OutsideKind;
 use crate::owned::Owned;
+use crate::perf::{Buffers, Tracepoints};
+use crate::poll::Wakeup;
 use crate::prog::{TextMap, Verify};
 use crate::rng::{Rng, mix};
 use crate::stacks::Stacks;
@@ -96,6 +98,12 @@ pub(crate) struct Core {
     pub(crate) stacks: Stacks,
     /// What user space mapped.
     pub(crate) mmaps: Mmaps,
+    /// Who is told that somebody is woken.
+    pub(crate) wakeup: Option<Wakeup>,
+    /// Rings of perf events.
+    pub(crate) buffers: Buffers,
+    /// Numbers of tracepoints.
+    pub(crate) tracepoints: Tracepoints,
     /// What the hardware says.
     pub(crate) measured: Measured,
     /// Looks at programs. `bpf(2)` verifies without one, too.
@@ -148,6 +156,9 @@ impl Core {
             stacks: Stacks::default(),
             measured: Measured::default(),
             mmaps: Mmaps::default(),
+            wakeup: None,
+            buffers: Buffers::default(),
+            tracepoints: Tracepoints::default(),
             verifier: None,
             refused: None,
             now: Invocation::default(),
@@ -203,7 +214,7 @@ impl Core {
                         self.objects.release(id);
                     }
                 }
-                Object::Perf(event) => event.destroy(memory),
+                Object::Perf(event) => self.end_event(memory, id, *event),
                 Object::Outside(it) => self.end_outside(memory, it),
                 Object::Dir(id) => {
                     self.tree.close(id);

@@ -34,6 +34,11 @@ impl Symbols {
         addr
     }
 
+    /// The address of a function that was named before.
+    pub(crate) fn known(&self, name: &str) -> Option<u64> {
+        self.by_name.get(name).copied()
+    }
+
     /// Whether a function was named before.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.by_name.contains_key(name)

@@ -128,6 +128,15 @@ impl Files {
         self.open.drop_one(held.0)
     }
 
+    /// Says whether a descriptor is closed by `execve(2)`.
+    ///
+    /// # Errors
+    /// `EBADF`: it is not open.
+    pub(crate) fn set_cloexec(&mut self, fd: Fd, cloexec: bool) -> Result<(), Errno> {
+        self.table_mut().get_mut(fd)?.cloexec = cloexec;
+        Ok(())
+    }
+
     fn table(&self) -> &FdTable {
         &self.processes.current().table
     }

@@ -137,9 +137,7 @@ fn end(env: &mut Env<'_, '_>, drain: &Drain, done: Result<(), Errno>) -> Answer 
     env.memory().free(drain.dynptr);
     let flags = u64::from(drain.flags);
     let wakes = flags & BPF_RB_FORCE_WAKEUP != 0 || (flags & BPF_RB_NO_WAKEUP == 0 && drain.samples > 0);
-    if let Some(object) = env.core.objects.map_mut(drain.map) {
-        object.poll |= wakes;
-    }
+    super::ring::wake(env.core, drain.map, wakes);
     done?;
     ret(u64::from(drain.samples - drain.discarded))
 }

@@ -6,8 +6,10 @@ use crate::fields::Fields;
 use crate::object::Object;
 use crate::perf::Sender;
 use skep_abi::flags::{BPF_F_CTXLEN_MASK, BPF_F_CURRENT_CPU, BPF_F_INDEX_MASK};
+use skep_abi::uapi::PERF_SAMPLE;
 use skep_abi::{Errno, MapType};
 use skep_maps::ObjRef;
+use skep_vm::HostFault;
 
 /// What sending costs beside its bytes, in units of one instruction.
 const SEND_COST: u64 = 100;
@@ -79,14 +81,18 @@ fn send(env: &mut Env<'_, '_>, map: ObjRef, flags: u64, data: &[u8], packet: &[u
     let event = event_at(env, map, index)?;
     let sender = sender(env);
     let (memory, pid) = (env.memory(), env.core.task.pid);
-    let event = env.core.objects.perf_mut(event).ok_or(Errno::ENOENT)?;
-    if !event.attr.is_bpf_output() {
+    let attr = env.core.objects.perf(event).ok_or(Errno::ENOENT)?.attr;
+    if !attr.is_bpf_output() {
         return Err(Errno::EINVAL.into());
     }
-    if !event.is_on(cpu, pid) {
+    if !env.core.perf_runs(event, cpu, pid) {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    let sent = event.output(memory, &sender, [data, packet]);
+    if !attr.is_emulated() {
+        let fields = PERF_SAMPLE.describe(attr.sample_type());
+        return Err(HostFault::not_emulated(format!("samples of a perf event with {fields}")).into());
+    }
+    let sent = env.core.perf_output(memory, event, &sender, [data, packet]);
     env.call.charge(SEND_COST);
     env.charge_bytes((data.len() + packet.len()) as u64);
     sent?;

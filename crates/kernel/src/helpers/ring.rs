@@ -80,9 +80,10 @@ fn ring_of(core: &Core, addr: u64) -> Option<ObjRef> {
 }
 
 /// Notes that a reader should be woken.
-fn wake(core: &mut Core, id: ObjRef, wakes: bool) {
-    if let Some(object) = core.objects.map_mut(id) {
-        object.poll |= wakes;
+pub(super) fn wake(core: &mut Core, id: ObjRef, wakes: bool) {
+    if let Some(object) = core.objects.map_mut(id).filter(|_| wakes) {
+        object.poll = true;
+        core.wake(crate::poll::Waiter(id));
     }
 }
 

@@ -120,14 +120,15 @@ impl Hooks {
             }
             Hook::Cgroup { id, attach, btf_id } => Some(self.cgroups.effective(*id, (*attach, *btf_id))),
             Hook::Func { func, way } => self.funcs.get(func).map(|it| it.list(*way).to_vec()),
-            Hook::Tracepoint { .. } | Hook::Kprobe { .. } | Hook::Uprobe { .. } => {
-                self.traces.get(hook).map(|it| it.0.clone())
-            }
+            Hook::Tracepoint { .. } => self.traces.get(hook).map(|it| it.0.clone()),
             Hook::Netns { attach } => self.netns.get(attach).map(|it| it.0.clone()),
             Hook::Netfilter { pf, hook } => {
                 self.netfilter.get(&(*pf, *hook)).map(|it| it.0.iter().map(|it| it.1).collect())
             }
             Hook::RawTracepoint { .. }
+            // Each event has programs of its own.
+            | Hook::Kprobe { .. }
+            | Hook::Uprobe { .. }
             | Hook::KprobeMulti { .. }
             | Hook::UprobeMulti { .. }
             | Hook::Sockmap { .. }

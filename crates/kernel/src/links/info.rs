@@ -240,7 +240,7 @@ impl Core {
             }
             Place::Netns { .. } => LinkDetails::Netns { ino: there(netns::INO), attach_type },
             Place::Xdp { ifindex } => LinkDetails::Xdp { ifindex: there(*ifindex) },
-            Place::Perf { event } => LinkDetails::PerfEvent(self.event_info(*event)?),
+            Place::Perf { event } => LinkDetails::PerfEvent(self.perf_info(*event)?),
             Place::KprobeMulti(probes) => LinkDetails::KprobeMulti {
                 functions: probes.functions.iter().map(|it| (it.name.clone(), it.addr, it.cookie)).collect(),
                 flags: probes.flags,

@@ -1,6 +1,6 @@
 //! Links to perf events: the program of a tracepoint, a probe, or an overflow (`bpf_perf_link_attach`).
 
-use super::{Link, LinkCreate, LinkWith, PerfLinkInfo, Place};
+use super::{Link, LinkCreate, LinkWith, Place};
 use crate::files::Fd;
 use crate::state::Core;
 use crate::sys::Sys;
@@ -19,10 +19,10 @@ impl Sys<'_> {
         };
         // `perf_event_get`: a descriptor of something else is none.
         let event = self.core.files.get(Fd(create.target as i32))?;
-        self.core.objects.perf_mut(event).ok_or(Errno::EBADF)?;
+        self.core.objects.perf(event).ok_or(Errno::EBADF)?;
         let place = Place::Perf { event };
         let link = self.prime(Link::new(Some(prog), create.attach_type, cookie, place))?;
-        let result = self.core.event_attach(event, prog, cookie);
+        let result = self.core.perf_attach(event, prog, cookie);
         if result.is_ok() {
             self.core.objects.retain(event);
         }
@@ -31,21 +31,8 @@ impl Sys<'_> {
 }
 
 impl Core {
-    /// Gives an event its program.
-    fn event_attach(&mut self, _event: ObjRef, _prog: ObjRef, _cookie: u64) -> Result<(), Errno> {
-        Err(Errno::EOPNOTSUPP)
-    }
-
-    /// Takes an event's program away.
-    pub(super) fn event_detach(&mut self, _event: ObjRef) {}
-
     /// The program of an event; `None` if it is no event.
     pub(super) fn event_prog(&self, id: ObjRef) -> Option<Option<ObjRef>> {
-        matches!(self.objects.get(id), Some(crate::object::Object::Perf(_))).then_some(None)
-    }
-
-    /// What an event with a program is.
-    pub(super) fn event_info(&self, _event: ObjRef) -> Result<PerfLinkInfo, Errno> {
-        Err(Errno::EOPNOTSUPP)
+        self.objects.perf(id).map(|it| it.program())
     }
 }

@@ -63,7 +63,7 @@ impl Sys<'_> {
         }
         let Some(prog) = core.event_prog(id).ok_or(Errno::ENOTSUPP)? else { return Err(Errno::ENOENT) };
         let prog_id = core.objects.number(prog);
-        let (kind, name, offset, addr) = match core.event_info(id)? {
+        let (kind, name, offset, addr) = match core.perf_info(id)? {
             PerfLinkInfo::Tracepoint { name, .. } => (FdType::Tracepoint, Some(name), 0, 0),
             PerfLinkInfo::Kprobe { name, offset, addr, ret, .. } => {
                 (if ret { FdType::Kretprobe } else { FdType::Kprobe }, name, offset, addr)

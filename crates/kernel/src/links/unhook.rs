@@ -82,7 +82,7 @@ impl Core {
                 }
             }
             Place::Perf { event } => {
-                self.event_detach(*event);
+                self.perf_detach(*event);
                 self.objects.release(*event);
             }
             Place::KprobeMulti(probes) => {

@@ -150,7 +150,7 @@ impl Sys<'_> {
     fn event_for(&mut self, fd: Fd) -> Result<ObjRef, Errno> {
         let id = self.core.files.get(fd)?;
         let event = self.core.objects.perf_mut(id).ok_or(Errno::EBADF)?;
-        if event.attr.inherit { Err(Errno::EOPNOTSUPP) } else { Ok(id) }
+        if event.inherited() { Err(Errno::EOPNOTSUPP) } else { Ok(id) }
     }
 
     /// The map to put into a map of maps (`bpf_map_fd_get_ptr`).

@@ -11,6 +11,7 @@ pub use source::{Pages, PagesKind, PagesWanted};
 use crate::files::{Fd, Held};
 use crate::kernel::Kernel;
 use crate::object::Object;
+use crate::perf::BufferId;
 use crate::state::Core;
 use crate::sys::Sys;
 use skep_abi::Errno;
@@ -136,6 +137,8 @@ struct Live {
     object: ObjRef,
     /// It keeps the map from being frozen.
     writes: bool,
+    /// The ring, of an event.
+    ring: Option<BufferId>,
 }
 
 /// What a descriptor's object has to say about being mapped.
@@ -181,24 +184,29 @@ impl Sys<'_> {
         let shared = checked(&request, access, self.core.can_map(id))?;
         let Mapped { addr, parts, writes } = match self.core.objects.get(id) {
             Some(Object::Map(_)) => self.core.map_map(id, &request, shared)?,
+            Some(Object::Perf(_)) => self.limited(|sys| sys.perf_map(id, &request, shared))?,
             _ => return Err(Errno::ENODEV),
         };
         if let Some(object) = self.core.objects.map_mut(id) {
             object.writers += u32::from(writes);
         }
-        let file = self.core.files.hold(fd)?;
+        let (file, ring) = (self.core.files.hold(fd)?, self.core.buffer_id(id));
         let mmaps = &mut self.core.mmaps;
         mmaps.made += 1;
         let mapping = MappingId(mmaps.made);
-        mmaps.live.insert(mapping, Live { file, object: id, writes });
+        mmaps.live.insert(mapping, Live { file, object: id, writes, ring });
         Ok(Mapping { id: mapping, addr, writable: request.writes(), parts })
     }
 
     /// See [`Kernel::munmap`].
     pub(crate) fn munmap(&mut self, mapping: MappingId) -> Result<(), Errno> {
-        let Live { file, object: id, writes } = self.core.mmaps.live.remove(&mapping).ok_or(Errno::EINVAL)?;
+        let Live { file, object: id, writes, ring } =
+            self.core.mmaps.live.remove(&mapping).ok_or(Errno::EINVAL)?;
         if let Some(object) = self.core.objects.map_mut(id) {
             object.writers -= u32::from(writes);
+        }
+        if let Some(ring) = ring {
+            self.core.perf_unmap(self.memory, id, ring);
         }
         if let Some(file) = self.core.files.let_go(file) {
             self.core.release_file(&file);
@@ -211,7 +219,7 @@ impl Sys<'_> {
 impl Core {
     /// Whether there is anything to map (`file_operations.mmap`).
     fn can_map(&self, id: ObjRef) -> bool {
-        matches!(self.objects.get(id), Some(Object::Map(_)))
+        matches!(self.objects.get(id), Some(Object::Map(_) | Object::Perf(_)))
     }
 
     /// The length in whole pages, and the checks before those of the flags: that there is a place for it

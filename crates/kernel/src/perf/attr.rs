@@ -1,20 +1,6 @@
 //! `struct perf_event_attr`, as far as BPF programs and their readers need it.
 
-use skep_abi::Errno;
-
 use skep_abi::uapi::*;
-
-/// Every field of a sample that is emulated.
-const SAMPLE_EMULATED: u64 = PERF_SAMPLE_IP
-    | PERF_SAMPLE_TID
-    | PERF_SAMPLE_TIME
-    | PERF_SAMPLE_ADDR
-    | PERF_SAMPLE_ID
-    | PERF_SAMPLE_CPU
-    | PERF_SAMPLE_PERIOD
-    | PERF_SAMPLE_STREAM_ID
-    | PERF_SAMPLE_RAW
-    | PERF_SAMPLE_IDENTIFIER;
 
 /// What to open with [`Kernel::perf_event_open`](crate::Kernel::perf_event_open): the fields of
 /// `struct perf_event_attr` that matter here, under their names.
@@ -64,27 +50,5 @@ impl PerfEventAttr {
             inherit: false,
             sample_id_all: false,
         }
-    }
-
-    /// Whether `bpf_perf_event_output` may use the event.
-    pub(crate) fn is_bpf_output(&self) -> bool {
-        self.kind == PERF_TYPE_SOFTWARE && self.config == PERF_COUNT_SW_BPF_OUTPUT
-    }
-
-    /// The checks of `perf_event_open(2)` that need nothing but the attributes.
-    pub(crate) fn check(&self) -> Result<(), Errno> {
-        /// `PERF_COUNT_HW_MAX` and `PERF_COUNT_SW_MAX`.
-        const EVENTS: [u64; 2] = [10, 12];
-        if self.sample_period >> 63 != 0 {
-            return Err(Errno::EINVAL);
-        }
-        let known = EVENTS.get(self.kind as usize).is_some_and(|&count| self.config < count);
-        if !known {
-            return Err(Errno::ENOENT);
-        }
-        if self.sample_type & !SAMPLE_EMULATED != 0 {
-            return Err(Errno::EOPNOTSUPP);
-        }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The records of a perf ring: `struct perf_event_header` and what follows it.
 
-use super::attr::PerfEventAttr;
+use super::full::Attr;
+use skep_abi::uapi::attr_bits::SAMPLE_ID_ALL;
 use skep_abi::uapi::perf_record::{PERF_RECORD_LOST, PERF_RECORD_SAMPLE};
 use skep_abi::uapi::*;
 
@@ -40,8 +41,8 @@ pub(crate) struct Sample {
 ///
 /// The raw field is as long as makes the record a multiple of eight (`perf_sample_save_raw_data`); `raw.size` says so,
 /// so that a reader gets up to seven bytes more than were sent. A record of 64 KiB and more has a size field that lies.
-pub(crate) fn sample(sample_type: u64, sender: &Sender, payload: [&[u8]; 2]) -> Sample {
-    let has = |bit: u64| sample_type & bit != 0;
+pub(crate) fn sample(attr: &Attr, sender: &Sender, payload: [&[u8]; 2]) -> Sample {
+    let has = |bit: u64| attr.samples(bit);
     let mut bytes = vec![0; HEADER];
     let mut word = |value: u64| bytes.extend_from_slice(&value.to_le_bytes());
     let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
@@ -75,17 +76,17 @@ pub(crate) fn sample(sample_type: u64, sender: &Sender, payload: [&[u8]; 2]) -> 
 }
 
 /// How many bytes [`lost`] makes.
-pub(crate) fn lost_size(attr: &PerfEventAttr) -> usize {
-    LOST + if attr.sample_id_all { id_fields(attr.sample_type).count() * 8 } else { 0 }
+pub(crate) fn lost_size(attr: &Attr) -> usize {
+    LOST + if attr.has(SAMPLE_ID_ALL) { id_fields(attr.sample_type()).count() * 8 } else { 0 }
 }
 
 /// Lays out the record that says how many samples found no room.
-pub(crate) fn lost(attr: &PerfEventAttr, sender: &Sender, count: u64) -> Vec<u8> {
+pub(crate) fn lost(attr: &Attr, sender: &Sender, count: u64) -> Vec<u8> {
     let mut bytes = vec![0; HEADER];
     bytes.extend_from_slice(&sender.id.to_le_bytes());
     bytes.extend_from_slice(&count.to_le_bytes());
-    if attr.sample_id_all {
-        for bit in id_fields(attr.sample_type) {
+    if attr.has(SAMPLE_ID_ALL) {
+        for bit in id_fields(attr.sample_type()) {
             let value = match bit {
                 PERF_SAMPLE_TID => u64::from(sender.tgid) | u64::from(sender.pid) << 32,
                 PERF_SAMPLE_TIME => sender.time_ns,

@@ -3,7 +3,7 @@
 use skep_abi::Errno;
 use skep_abi::ctx::Field;
 use skep_abi::uapi::perf_event_mmap_page as page;
-use skep_memory::{Arena, Memory, ObjectKind, Origin, Rights};
+use skep_memory::{Arena, Memory, ObjectKind, Origin, PageFile, Rights};
 
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 4096;
@@ -100,6 +100,10 @@ pub(crate) struct Buffer {
     wakeup: u64,
     /// Samples since the last wake-up for a number of events.
     events: u64,
+    /// Nobody reads along: what is old is written over.
+    overwrite: bool,
+    /// Nothing is written until somebody says so.
+    paused: bool,
     /// A reader should be woken: `poll` of the fd would say so.
     pub(crate) poll: bool,
 }
@@ -117,16 +121,22 @@ pub(crate) struct Entry<'a> {
 impl Buffer {
     /// Makes a ring of `pages` data pages, none or a power of two, and fills its header page in
     /// (`perf_event_init_userpage`). `watermark` is in bytes; 0 means half of the ring.
-    pub(crate) fn new(memory: &Memory, name: &str, pages: u32, watermark: u32) -> Result<Buffer, Errno> {
-        if pages != 0 && !pages.is_power_of_two() {
-            return Err(Errno::EINVAL);
-        }
-        let data_size = u64::from(pages) * PAGE;
+    /// The pages are a file's, if there is one.
+    pub(crate) fn new(
+        memory: &Memory,
+        name: &str,
+        pages: u64,
+        watermark: u32,
+        file: Option<&PageFile>,
+    ) -> Result<Buffer, Errno> {
+        let data_size = pages * PAGE;
         let origin = Origin::new(ObjectKind::Ring, name);
         let bytes = (PAGE + data_size) as usize;
-        let addr = memory
-            .alloc(Arena::Pages, bytes, PAGE as usize, Rights::NONE, origin)
-            .map_err(|_| Errno::ENOMEM)?;
+        let addr = match file {
+            Some(file) => memory.map_file(Arena::Pages, file, bytes, Rights::NONE, origin),
+            None => memory.alloc(Arena::Pages, bytes, PAGE as usize, Rights::NONE, origin),
+        };
+        let addr = addr.map_err(|_| Errno::ENOMEM)?;
         let ring = PerfRing { addr, data_size };
         // One update under the sequence lock; `cap_bit0_is_deprecated`; where `__reserved` starts.
         let header = [
@@ -142,36 +152,71 @@ impl Buffer {
         }
         let half = data_size / 2;
         let watermark = if watermark == 0 { half } else { u64::from(watermark).min(data_size) };
-        Ok(Buffer { ring, head: 0, lost: 0, watermark, wakeup: 0, events: 0, poll: false })
+        Ok(Buffer {
+            ring,
+            head: 0,
+            lost: 0,
+            watermark,
+            wakeup: 0,
+            events: 0,
+            overwrite: false,
+            paused: data_size == 0,
+            poll: false,
+        })
+    }
+
+    /// A ring that was first mapped read-only: no reader moves the tail, so that there always is room.
+    pub(crate) fn overwriting(self, overwrite: bool) -> Buffer {
+        Buffer { overwrite, ..self }
+    }
+
+    /// Whether there are data pages.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.ring.data_size > 0
+    }
+
+    /// Stops or starts what is written (`rb_toggle_paused`).
+    pub(crate) fn pause(&mut self, paused: bool) {
+        self.paused = paused || !self.has_pages();
+    }
+
+    /// Whether there is room: one byte stays free, so that a full ring is not an empty one (`ring_buffer_has_space`).
+    fn has_space(&self, memory: &Memory, needed: u64, backward: bool) -> bool {
+        let (mut head, mut tail) = (self.head, self.ring.data_tail(memory));
+        if backward {
+            (head, tail) = (tail, head);
+        }
+        self.overwrite || tail.wrapping_sub(head.wrapping_add(1)) & (self.ring.data_size - 1) >= needed
     }
 
     /// Puts a sample into the ring (`__perf_output_begin` and what follows it, `kernel/events/ring_buffer.c`).
-    /// `wakeup_events` samples wake a reader, 0 never.
+    /// `wakeup_events` samples wake a reader, 0 never. Answers whether this one did.
     ///
     /// # Errors
-    /// `ENOSPC`: no room between head and tail, or no data pages. The sample counts as lost.
+    /// `ENOSPC`: no room between head and tail, a pause, or no data pages. The sample counts as lost.
     pub(crate) fn output(
         &mut self,
         memory: &Memory,
         entry: &Entry<'_>,
         wakeup_events: u32,
-    ) -> Result<(), Errno> {
-        if self.ring.data_size == 0 {
-            return Err(Errno::ENOSPC);
-        }
+        backward: bool,
+    ) -> Result<bool, Errno> {
         let lost_size = if self.lost > 0 { entry.lost_size as u64 } else { 0 };
         let needed = lost_size + u64::from(entry.sample.size);
-        let tail = self.ring.data_tail(memory);
-        // CIRC_SPACE: one byte stays free, so that a full ring is not an empty one.
-        let space = tail.wrapping_sub(self.head.wrapping_add(1)) & (self.ring.data_size - 1);
-        if space < needed {
-            self.lost += 1;
+        if self.paused || !self.has_space(memory, needed, backward) {
+            self.lost += u64::from(self.has_pages());
             return Err(Errno::ENOSPC);
         }
         let mut position = self.head;
-        self.head = position.wrapping_add(needed);
+        if backward {
+            position = position.wrapping_sub(needed);
+            self.head = position;
+        } else {
+            self.head = position.wrapping_add(needed);
+        }
         let woken = self.wakeup;
-        if self.head.wrapping_sub(self.wakeup) > self.watermark {
+        let written = if backward { self.head.wrapping_neg() } else { self.head };
+        if written.wrapping_sub(self.wakeup) > self.watermark {
             self.wakeup = self.wakeup.wrapping_add(self.watermark);
         }
         if self.lost > 0 {
@@ -181,20 +226,21 @@ impl Buffer {
         // Padding is skipped, not written: it shows what was there before.
         self.ring.write_at(memory, position, &entry.sample.bytes);
         let _ = memory.store_release_u64(self.ring.field(&page::data_head), self.head);
-        self.count(woken, wakeup_events);
-        Ok(())
+        self.count(wakeup_events);
+        let wakes = self.wakeup != woken;
+        self.poll |= wakes;
+        Ok(wakes)
     }
 
-    /// Counts a sample, and notes whether a reader has to be woken.
-    fn count(&mut self, woken: u64, wakeup_events: u32) {
+    /// Counts a sample, and has a reader woken if it was as many as those.
+    fn count(&mut self, wakeup_events: u32) {
         if wakeup_events > 0 {
             self.events += 1;
             if self.events >= u64::from(wakeup_events) {
                 self.events -= u64::from(wakeup_events);
-                self.poll = true;
+                self.wakeup = self.wakeup.wrapping_add(1);
             }
         }
-        self.poll |= self.wakeup != woken;
     }
 
     /// Gives the pages back.
