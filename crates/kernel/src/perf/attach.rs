@@ -80,18 +80,18 @@ impl Core {
         let Some(event) = self.objects.perf_mut(id) else { return };
         let (hook, attached) = (event.counted.hook(), event.attached.take());
         if let Some((prog, cookie)) = attached {
-            self.unhook(id, hook, prog, cookie);
+            self.unhook_event(id, hook, prog, cookie);
         }
     }
 
     /// The same for an event that is no object any more.
     pub(super) fn drop_program(&mut self, id: ObjRef, event: &PerfEvent) {
         if let Some((prog, cookie)) = event.attached {
-            self.unhook(id, event.counted.hook(), prog, cookie);
+            self.unhook_event(id, event.counted.hook(), prog, cookie);
         }
     }
 
-    fn unhook(&mut self, id: ObjRef, hook: Option<Hook>, prog: ObjRef, cookie: u64) {
+    fn unhook_event(&mut self, id: ObjRef, hook: Option<Hook>, prog: ObjRef, cookie: u64) {
         match hook {
             Some(hook @ Hook::Tracepoint { .. }) => {
                 if let Some(array) = self.hooks.traces.get_mut(&hook) {
