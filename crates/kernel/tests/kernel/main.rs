@@ -3,6 +3,7 @@
 mod bad_loads;
 mod bpf_call;
 mod bpf_maps;
+mod bpf_perf_event_output;
 mod bpf_prog_load;
 mod bpffs;
 mod c_types;

@@ -133,8 +133,10 @@ fn a_tracepoint_has_64_programs() {
 /// An event of a probe, by the text at its first config field.
 fn probe(kernel: &mut Kernel, kind: u32, config: u64, text: &[u8], offset: u64) -> Result<Fd, Errno> {
     let mut user = UserRanges::new();
-    user.insert(0x1000, text.to_vec()).unwrap();
     let at = if text.is_empty() { 0 } else { 0x1000 };
+    if at != 0 {
+        user.insert(at, text.to_vec()).unwrap();
+    }
     let mut attr = attr(&[
         (&perf_event_attr::r#type, kind.into()),
         (&perf_event_attr::config, config),

@@ -122,10 +122,10 @@ fn what_events_counted() {
     let mut kernel = kernel();
     let events = kernel.map_create(&MapSpec::new(MapType::PerfEventArray, 4, 4, 4)).unwrap();
     let out = value_map(&mut kernel, 24);
-    let cycles = PerfEventAttr { kind: 0, config: 0, sample_type: 0, ..PerfEventAttr::bpf_output() };
+    let counts = PerfEventAttr { config: 9, sample_type: 0, ..PerfEventAttr::bpf_output() };
     let value_of = PerfValue { counter: 1234, enabled: 50, running: 40 };
     let open = |kernel: &mut Kernel, pid, cpu: i32, slot: i32| {
-        let event = kernel.perf_event_open(&cycles, pid, cpu).unwrap();
+        let event = kernel.perf_event_open(&counts, pid, cpu).unwrap();
         kernel.set_perf_value(event, value_of).unwrap();
         kernel.map_update_elem(events, &word(slot), &word(event.0), 0).unwrap();
     };
