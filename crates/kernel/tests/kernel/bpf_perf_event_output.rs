@@ -245,7 +245,7 @@ fn flag_bits_beyond_the_mask() {
         assert_eq!(reader.send(1 << bit, 8, 0), Errno::EINVAL.neg(), "bit {bit}");
         assert_eq!(reader.send(1 << bit | 77, 8, 0), Errno::EINVAL.neg(), "bit {bit}, before the index");
     }
-    assert_eq!(reader.take(&ring), []);
+    assert!(reader.take(&ring).is_empty());
 }
 
 #[test]
