@@ -104,6 +104,7 @@ mod sys;
 mod task_regs;
 mod timers;
 mod trace;
+mod traced;
 mod types;
 mod verdict;
 pub mod vmlinux;
@@ -123,7 +124,7 @@ pub use kernel::Kernel;
 pub use kfuncs::emulated_kfuncs;
 pub use links::{
     FdType, Functions, IterInfo, IterLink, KprobeMulti, LinkCreate, LinkDetails, LinkInfo, LinkWith,
-    PerfLinkInfo, ProgAttach, ProgQuery, Queried, QueriedProg, TaskFd, UprobeMulti,
+    PerfLinkInfo, ProgAttach, ProgQuery, Queried, QueriedProg, TaskFd, TcFilter, UprobeMulti, XdpProgs,
 };
 pub use mmap::{
     MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MappedPart, Mapping, MappingId, Mmap, PROT_EXEC, PROT_READ,

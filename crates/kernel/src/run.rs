@@ -6,6 +6,7 @@ use crate::context::{
 use crate::effects::Effects;
 use crate::files::Fd;
 use crate::fire::Setup;
+use crate::hooks::trampoline::Way;
 use crate::invocation::{Invocation, Probed, Redirect};
 use crate::kernel::Kernel;
 use crate::net::NetEffects;
@@ -129,14 +130,27 @@ impl Kernel {
     }
 
     /// Runs a program with a context that was made for it.
-    pub(crate) fn run_as(&mut self, fd: Fd, mut run: Run<'_>, mut setup: Setup) -> Result<Ran, RunError> {
-        run.ctx = std::mem::take(&mut setup.ctx);
+    pub(crate) fn run_as(&mut self, fd: Fd, run: Run<'_>, setup: Setup) -> Result<Ran, RunError> {
         let id = self
             .core
             .prog_of(fd)
             .map_err(|errno| RunError::BadInput(format!("fd {fd} is no program ({errno})")))?;
+        let ran = self.run_prog(id, run, setup);
+        self.core.sockets.end_run(&self.memory);
+        self.core.sweep(&self.memory);
+        ran
+    }
+
+    /// The same, of a program by its number, and perhaps in the middle of another one's run.
+    pub(crate) fn run_prog(
+        &mut self,
+        id: ObjRef,
+        mut run: Run<'_>,
+        mut setup: Setup,
+    ) -> Result<Ran, RunError> {
+        run.ctx = std::mem::take(&mut setup.ctx);
         let Some(prog) = self.core.objects.prog(id) else {
-            return Err(RunError::BadInput(format!("fd {fd} is no program")));
+            return Err(RunError::BadInput(format!("{id:?} is no program")));
         };
         let (program, info) = (prog.program.clone(), prog.info.clone());
         self.memory.take_refused();
@@ -197,6 +211,8 @@ impl Kernel {
         stack: Stack,
         run: &mut Run<'_>,
     ) -> Result<Machine, RunError> {
+        let prog = ObjRef(program.tag() as u32);
+        self.run_tracers(prog, Way::Entry, None)?;
         let r1 = self.core.now.ctx.addr;
         self.core.notice_arenas(&self.memory);
         let (args, poison) = ([r1, 0, 0, 0, 0], self.core.poison.clone());
@@ -206,7 +222,9 @@ impl Kernel {
             Some(hook) => machine.run_with(&self.memory, &mut self.core, hook),
             None => machine.run(&self.memory, &mut self.core),
         };
-        self.ended(machine, exit)
+        let machine = self.ended(machine, exit)?;
+        self.run_tracers(prog, Way::Exit, machine.result())?;
+        Ok(machine)
     }
 
     /// Cleans up behind a machine that stopped, and says why if it did not return.
@@ -459,9 +477,7 @@ impl Kernel {
             room.close(&self.memory);
         }
         self.core.now = Invocation::default();
-        self.core.sockets.end_run(&self.memory);
         self.core.objects.release(id);
-        self.core.sweep(&self.memory);
     }
 }
 

@@ -61,8 +61,8 @@ pub(crate) enum Hook {
 pub(crate) enum Func {
     /// One of the kernel's or a module's, by name: `vfs_read`, `bpf_lsm_file_open`.
     Kernel(String),
-    /// One of a program's, by its type in the program's types.
-    Prog { prog: ObjRef, btf_id: u32 },
+    /// One of a program's, by where it starts.
+    Prog { prog: ObjRef, slot: usize },
 }
 
 /// A program at a hook.
@@ -97,6 +97,8 @@ pub(crate) struct Hooks {
     pub(crate) mprogs: BTreeMap<Hook, mprog::Mprog>,
     pub(crate) clsact: BTreeMap<(u32, bool), Filters>,
     pub(crate) cgroups: cgroup::Cgroups,
+    /// Directories of cgroups that were opened by id where there are no types to make cgroups of, each with a reference.
+    pub(crate) cgroup_dirs: BTreeMap<u64, ObjRef>,
     pub(crate) funcs: BTreeMap<Func, Trampoline>,
     /// Programs of perf events by what all events of one place share.
     pub(crate) traces: BTreeMap<Hook, TraceArray>,

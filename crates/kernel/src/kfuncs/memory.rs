@@ -60,21 +60,30 @@ pub(super) fn rdonly_cast(env: &mut Env<'_, '_>) -> Answer {
 /// `struct xdp_buff`. Contexts of other types are the kernel's own.
 pub(super) fn cast_to_kern_ctx(env: &mut Env<'_, '_>) -> Answer {
     env.check_ctx(0)?;
-    let Some(frame) = env.core.now.frame else { return ret(env.arg(0)) };
-    if let Some(addr) = env.core.now.kern_ctx {
-        return ret(addr);
-    }
     let memory = env.memory();
+    if env.core.now.frame.is_none() {
+        return ret(env.arg(0));
+    }
     let limit = |error: ObjectError| {
         let refused = memory.take_refused().map(|refused| over_limit(&refused));
         Stop::Fault(HostFault::host_limit(refused.unwrap_or_else(|| error.to_string())))
     };
-    let mut scene = env.core.scene(memory).map_err(limit)?;
-    let (made, pieces) = scene.writing_down(|scene| scene.kern_ctx(&frame));
-    env.core.now.pieces.extend(pieces);
-    let addr = made.map_err(limit)?;
-    env.core.now.kern_ctx = Some(addr);
-    ret(addr)
+    ret(env.core.kern_ctx(memory).map_err(limit)?)
+}
+
+impl crate::state::Core {
+    /// The kernel's own view of the context of what is running.
+    pub(crate) fn kern_ctx(&mut self, memory: &skep_memory::Memory) -> Result<u64, ObjectError> {
+        let Some(frame) = self.now.frame else { return Ok(self.now.ctx.addr) };
+        if let Some(addr) = self.now.kern_ctx {
+            return Ok(addr);
+        }
+        let (made, pieces) = self.scene(memory)?.writing_down(|scene| scene.kern_ctx(&frame));
+        self.now.pieces.extend(pieces);
+        let addr = made?;
+        self.now.kern_ctx = Some(addr);
+        Ok(addr)
+    }
 }
 
 impl crate::world::Scene<'_> {

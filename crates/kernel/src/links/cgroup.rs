@@ -3,7 +3,8 @@
 use super::{Link, LinkCreate, LinkWith, Place};
 use crate::fields::Fields;
 use crate::files::Fd;
-use crate::hooks::cgroup::{Kind, Wish};
+use crate::hooks::cgroup::{Kind, ROOT, Wish};
+use crate::kernel::Kernel;
 use crate::outside::OutsideKind;
 use crate::state::Core;
 use crate::sys::Sys;
@@ -53,10 +54,53 @@ impl Core {
             }
         }
         if path.is_empty() {
-            path.push(addr);
+            let is = |id: &ObjRef| self.outside(*id).is_some_and(|it| it.addr == addr);
+            let opened = self.hooks.cgroup_dirs.iter().find(|it| is(it.1)).map(|it| *it.0);
+            path.push(opened.unwrap_or(addr));
         }
         path.reverse();
         path
+    }
+}
+
+impl Kernel {
+    /// Opens the directory of a cgroup, by the ids from the root's, which is 1, to its own. It is made if it is not there.
+    ///
+    /// ```
+    /// use skep_abi::{AttachType, ProgType};
+    /// use skep_isa::asm::assemble;
+    /// use skep_kernel::{Config, Kernel, LinkCreate, ProgLoad, ProgQuery};
+    ///
+    /// let mut kernel = Kernel::new(Config::default())?;
+    /// let cgroup = kernel.open_cgroup(&[1, 20])?;
+    /// let prog = kernel.prog_load(ProgLoad::new("deny", ProgType::CgroupSkb, assemble("r0 = 0\nexit")?))?;
+    /// let attach = AttachType::CgroupInetIngress;
+    /// let link = kernel.link_create(&LinkCreate::new(prog, attach).on(cgroup.0 as u32))?;
+    /// let found = kernel.prog_query(&ProgQuery::new(attach, cgroup.0 as u32))?;
+    /// assert_eq!(found.progs.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `ENOENT`: no ids, or they do not begin at the root. `ENFILE`, `EMFILE`, `ENOMEM`: no room.
+    pub fn open_cgroup(&mut self, path: &[u64]) -> Result<Fd, Errno> {
+        let (Some(&ROOT), Some(&id)) = (path.first(), path.last()) else { return Err(Errno::ENOENT) };
+        self.core.hooks.cgroups.know(path);
+        let made = self.core.scene(&self.memory).ok().map(|mut scene| scene.cgroup_path(path));
+        if let Some(made) = made {
+            let addr = made.map_err(|_| Errno::ENOMEM)?;
+            return self.open_object(OutsideKind::Cgroup, addr.ok_or(Errno::ENOENT)?);
+        }
+        if let Some(&dir) = self.core.hooks.cgroup_dirs.get(&id) {
+            self.core.room()?;
+            self.core.objects.retain(dir);
+            return Ok(self.core.files.open(dir));
+        }
+        let fd = self.open_new(OutsideKind::Cgroup)?;
+        let dir = self.core.files.get(fd)?;
+        self.core.objects.retain(dir);
+        self.core.hooks.cgroup_dirs.insert(id, dir);
+        Ok(fd)
     }
 }
 

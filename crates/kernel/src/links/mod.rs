@@ -5,6 +5,7 @@
 //! - `check`: which program types go with which attach types
 //! - one file for each kind of place: `cgroup`, `net` (XDP, tcx, netkit), `netns`, `netfilter`, `sockmap`, `tracing`,
 //!   `raw_tp`, `probes` (kprobe_multi, uprobe_multi), `perf`, `iter`, `struct_ops`
+//! - `netlink`: XDP without links, and traffic control's filters
 //! - `update`, `unhook`: other programs for links, and their ends
 //! - `attach`, `query`: the same places without links: `BPF_PROG_ATTACH`, `BPF_PROG_DETACH`, `BPF_PROG_QUERY`
 //! - `info`, `show`: what user space is told
@@ -20,6 +21,7 @@ mod info;
 mod iter;
 mod net;
 mod netfilter;
+mod netlink;
 mod netns;
 mod perf;
 mod probes;
@@ -39,6 +41,7 @@ pub use attach::ProgAttach;
 pub(crate) use create::Wants;
 pub use info::{IterInfo, LinkDetails, LinkInfo, PerfLinkInfo};
 pub(crate) use iter::IterFile;
+pub use netlink::{TcFilter, XdpProgs};
 pub(crate) use probes::{Lists, check_kprobe_multi, check_uprobe_multi};
 pub(crate) use query::{Places, places_of};
 pub use query::{ProgQuery, Queried, QueriedProg};

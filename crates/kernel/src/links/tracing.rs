@@ -60,7 +60,7 @@ impl Core {
             let btf_id = funcs.and_then(|it| it.iter().find(|it| it.slot == slot)).map_or(0, |it| it.type_id);
             let obj_id = self.objects.number(target);
             return Ok(Target {
-                func: Func::Prog { prog: target, btf_id },
+                func: Func::Prog { prog: target, slot },
                 prog: Some((target, slot)),
                 obj_id,
                 btf_id,
@@ -92,12 +92,12 @@ impl Sys<'_> {
                 return Err(Errno::EINVAL);
             }
             let other = self.core.prog_of(Fd(create.target as i32))?;
-            let func = Func::Prog { prog: other, btf_id };
             match self.core.own_target(prog) {
-                Ok(own) if own.func == func => own,
+                Ok(own) if own.prog.is_some_and(|it| it.0 == other) && own.btf_id == btf_id => own,
                 _ => {
                     let slot = self.core.slot_to_extend(other, btf_id)?;
                     let obj_id = self.core.objects.number(other);
+                    let func = Func::Prog { prog: other, slot };
                     Target { func, prog: Some((other, slot)), obj_id, btf_id }
                 }
             }
@@ -107,6 +107,10 @@ impl Sys<'_> {
 
     fn link_target(&mut self, prog: ObjRef, way: Way, cookie: u64, target: Target) -> Result<Fd, Errno> {
         let Target { func, prog: of, obj_id, btf_id } = target;
+        // What traces a program runs with all of it: a function in the middle of one is not traced here.
+        if way != Way::Replace && of.is_some_and(|it| it.1 != 0) {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let place = Place::Func {
             func: func.clone(),
             way,

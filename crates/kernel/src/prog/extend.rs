@@ -4,7 +4,7 @@
 //! behind its own and the calls of the function going there; a program whose entry is replaced is the EXT program's code
 //! alone.
 
-use super::{FuncInfo, Prog, ProgInfo, ProgLoad};
+use super::{FuncInfo, ProgInfo, ProgLoad};
 use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::report::LoadError;
@@ -21,8 +21,8 @@ pub(crate) struct Original {
     program: Arc<Program>,
     info: Arc<ProgInfo>,
     text_base: u64,
-    /// The EXT program.
-    pub(crate) by: ObjRef,
+    /// The EXT programs, each with a reference, and where the functions start that they replace.
+    by: Vec<(ObjRef, usize)>,
 }
 
 /// The program that another one is to be attached to, and where the function starts that it is attached to, if there is
@@ -97,16 +97,73 @@ impl Core {
     /// it for as long.
     ///
     /// # Errors
-    /// `EBUSY`: the target is extended already, or is in a PROG_ARRAY. `ENOMEM`: no room. `EINVAL`: one of them is no
+    /// `EBUSY`: that function is replaced already, or the target is in a PROG_ARRAY. `ENOMEM`: no room. `EINVAL`: one of them is no
     /// program.
     pub(crate) fn extend(&mut self, id: ObjRef, target_id: ObjRef, slot: usize) -> Result<(), Errno> {
         let ext = self.objects.prog(id).ok_or(Errno::EINVAL)?;
-        let (ext_program, ext_info, ext_maps) = (ext.program.clone(), ext.info.clone(), ext.maps.clone());
+        let maps = ext.maps.clone();
         let target = self.objects.prog(target_id).ok_or(Errno::EINVAL)?;
-        if target.memberships > 0 || target.extended {
+        let mut by = target.original.as_ref().map(|it| it.by.clone()).unwrap_or_default();
+        if target.memberships > 0 || by.iter().any(|it| it.1 == slot || it.0 == id) {
             return Err(Errno::EBUSY);
         }
-        let (insns, info) = joined(target, slot, &ext_program, &ext_info);
+        by.push((id, slot));
+        self.rebuild(target_id, by)?;
+        for map in &maps {
+            self.objects.retain(*map);
+        }
+        self.objects.retain(id);
+        if let Some(target) = self.objects.prog_mut(target_id) {
+            target.maps.extend(maps);
+            target.extended = true;
+        }
+        Ok(())
+    }
+
+    /// A target has that function again.
+    ///
+    /// # Errors
+    /// `ENOENT`: it is not extended by this program.
+    pub(crate) fn unextend(&mut self, id: ObjRef, target_id: ObjRef) -> Result<(), Errno> {
+        let target = self.objects.prog_mut(target_id).ok_or(Errno::ENOENT)?;
+        let by = target.original.as_ref().map(|it| it.by.clone()).unwrap_or_default();
+        let left: Vec<_> = by.iter().copied().filter(|it| it.0 != id).collect();
+        if left.len() == by.len() {
+            return Err(Errno::ENOENT);
+        }
+        if left.is_empty() {
+            if let Some(original) = target.original.take() {
+                let text_base = std::mem::replace(&mut target.text_base, original.text_base);
+                (target.program, target.info) = (original.program, original.info);
+                self.text.free(text_base);
+            }
+            // The maps of the EXT program stay with the target until it ends: nothing runs differently for that.
+            if let Some(target) = self.objects.prog_mut(target_id) {
+                target.extended = false;
+            }
+        } else {
+            self.rebuild(target_id, left)?;
+        }
+        self.objects.release(id);
+        Ok(())
+    }
+
+    /// Makes a target anew, with these EXT programs in the place of its functions.
+    fn rebuild(&mut self, target_id: ObjRef, by: Vec<(ObjRef, usize)>) -> Result<(), Errno> {
+        let target = self.objects.prog(target_id).ok_or(Errno::EINVAL)?;
+        let (own, own_info) = match &target.original {
+            Some(original) => (&original.program, &original.info),
+            None => (&target.program, &target.info),
+        };
+        let (mut insns, mut info) = (own.insns().to_vec(), (**own_info).clone());
+        for &(ext, slot) in &by {
+            let ext = self.objects.prog(ext).ok_or(Errno::EINVAL)?;
+            (insns, info) = joined(insns, info, slot, &ext.program, &ext.info);
+            // Nothing of the target's own is left then.
+            if slot == 0 {
+                break;
+            }
+        }
         let text_base = self.text.take(insns.len()).ok_or(Errno::ENOMEM)?;
         let program = match Program::new(&insns, text_base) {
             Ok(program) => program.with_tag(u64::from(target_id.0)),
@@ -115,35 +172,17 @@ impl Core {
                 return Err(Errno::EINVAL);
             }
         };
-        for map in &ext_maps {
-            self.objects.retain(*map);
-        }
-        self.objects.retain(id);
         let target = self.objects.prog_mut(target_id).ok_or(Errno::EINVAL)?;
-        target.maps.extend(ext_maps);
-        target.extended = true;
-        target.original = Some(Box::new(Original {
-            program: std::mem::replace(&mut target.program, Arc::new(program)),
-            info: std::mem::replace(&mut target.info, Arc::new(info)),
-            text_base: std::mem::replace(&mut target.text_base, text_base),
-            by: id,
-        }));
-        Ok(())
-    }
-
-    /// A target is what it was before.
-    ///
-    /// # Errors
-    /// `ENOENT`: it is not extended by this program.
-    pub(crate) fn unextend(&mut self, id: ObjRef, target_id: ObjRef) -> Result<(), Errno> {
-        let target = self.objects.prog_mut(target_id).ok_or(Errno::ENOENT)?;
-        let original = target.original.take_if(|it| it.by == id).ok_or(Errno::ENOENT)?;
-        let text_base = std::mem::replace(&mut target.text_base, original.text_base);
-        (target.program, target.info) = (original.program, original.info);
-        // The maps of the EXT program stay with the target until it ends: nothing runs differently for that.
-        target.extended = false;
-        self.text.free(text_base);
-        self.objects.release(id);
+        let program = std::mem::replace(&mut target.program, Arc::new(program));
+        let info = std::mem::replace(&mut target.info, Arc::new(info));
+        let text_base = std::mem::replace(&mut target.text_base, text_base);
+        match &mut target.original {
+            Some(original) => {
+                original.by = by;
+                self.text.free(text_base);
+            }
+            None => target.original = Some(Box::new(Original { program, info, text_base, by })),
+        }
         Ok(())
     }
 }
@@ -176,23 +215,28 @@ impl Kernel {
 }
 
 /// The code of a target with a function replaced, and what is known of it.
-fn joined(target: &Prog, slot: usize, ext: &Program, ext_info: &ProgInfo) -> (Vec<Insn>, ProgInfo) {
+fn joined(
+    own: Vec<Insn>,
+    own_info: ProgInfo,
+    slot: usize,
+    ext: &Program,
+    ext_info: &ProgInfo,
+) -> (Vec<Insn>, ProgInfo) {
     if slot == 0 {
         let info = ProgInfo {
-            prog_type: target.info.prog_type,
-            expected_attach_type: target.info.expected_attach_type,
+            prog_type: own_info.prog_type,
+            expected_attach_type: own_info.expected_attach_type,
             // It sees what its target sees.
-            typed_pointers: target.info.typed_pointers,
+            typed_pointers: own_info.typed_pointers,
             ..ext_info.clone()
         };
         return (ext.insns().to_vec(), info);
     }
-    let own = target.program.insns();
     let base = own.len();
-    let mut insns = own.to_vec();
+    let mut insns = own;
     redirect(&mut insns, slot, base);
     insns.extend_from_slice(ext.insns());
-    let mut info = (*target.info).clone();
+    let mut info = own_info;
     info.lines.extend(ext_info.lines.iter().cloned().map(|line| moved(line, base, |it| &mut it.slot)));
     let name: Arc<str> = Arc::from(ext_info.name.as_str());
     if ext_info.funcs.is_empty() {

@@ -25,10 +25,7 @@ impl Scene<'_> {
             }
             return Ok(());
         }
-        let mut cgroup = None;
-        for level in 0..ids.len() {
-            cgroup = self.cgroup(&ids[..=level], cgroup)?;
-        }
+        let cgroup = self.cgroup_path(ids)?;
         let (Some(cgroup), Ok(id)) = (cgroup, self.type_of("css_set")) else { return Ok(()) };
         let set = self.alloc(id, false)?;
         self.set_if(set, "css_set", "dfl_cgrp", FieldValue::Addr(cgroup))?;
@@ -36,6 +33,15 @@ impl Scene<'_> {
         self.set_if(set, "css_set", "nr_tasks", 1)?;
         self.all_controllers(set)?;
         self.set_if(task, "task_struct", "cgroups", FieldValue::Addr(set))
+    }
+
+    /// The last of these cgroups, which are each in the one before; the first is the root.
+    pub(crate) fn cgroup_path(&mut self, ids: &[u64]) -> Result<Option<u64>, Problem> {
+        let mut cgroup = None;
+        for level in 0..ids.len() {
+            cgroup = self.cgroup(&ids[..=level], cgroup)?;
+        }
+        Ok(cgroup)
     }
 
     /// The cgroup of the last id, below the others.

@@ -441,3 +441,205 @@ fn iterators() {
     kernel.close(link).unwrap();
     assert_eq!(kernel.fd_by_id(Noun::Map, map_id, 0), Err(Errno::ENOENT));
 }
+
+/// A program whose main function calls another, and programs for its functions.
+fn with_functions(kernel: &mut Kernel) -> Fd {
+    let insns = assemble(
+        "call helper\nr6 = r0\ncall other\nr0 += r6\nexit\nhelper:\nr0 = 1\nexit\nother:\nr0 = 10\nexit",
+    );
+    let mut load = ProgLoad::new("main", ProgType::SocketFilter, insns.unwrap());
+    let func = |(slot, name, type_id): (usize, &str, u32)| skep_kernel::FuncInfo {
+        slot,
+        name: name.into(),
+        type_id,
+    };
+    load.funcs = [(0, "main", 5), (5, "helper", 6), (7, "other", 7)].map(func).into();
+    kernel.prog_load(load).unwrap()
+}
+
+fn for_function(
+    kernel: &mut Kernel,
+    prog_type: ProgType,
+    attach: u32,
+    target: Fd,
+    func: &str,
+    text: &str,
+) -> Fd {
+    let mut load = ProgLoad::new("of", prog_type, assemble(text).unwrap());
+    load.expected_attach_type = attach;
+    (load.attach_prog, load.attach_func) = (Some(target), Some(func.to_owned()));
+    kernel.prog_load(load).unwrap()
+}
+
+#[test]
+fn functions_are_replaced() {
+    let mut kernel = kernel();
+    let target = with_functions(&mut kernel);
+    let run = |kernel: &mut Kernel| kernel.run(target, skep_kernel::Run::default()).unwrap().r0;
+    let replace = |kernel: &mut Kernel, func: &str, value: u64| {
+        for_function(kernel, ProgType::Ext, 0, target, func, &format!("r0 = {value}\nexit"))
+    };
+    let [helper, other, again] = [("helper", 2), ("other", 30), ("helper", 400)]
+        .map(|(func, value)| replace(&mut kernel, func, value));
+    let create = |prog| LinkCreate { attach_type: 0, ..LinkCreate::new(prog, AttachType::TraceFentry) };
+    assert_eq!(run(&mut kernel), 11);
+    let first = kernel.link_create(&create(helper)).unwrap();
+    assert_eq!(run(&mut kernel), 12);
+    let second = kernel.link_create(&create(other)).unwrap();
+    assert_eq!(run(&mut kernel), 32);
+    assert_eq!(kernel.link_create(&create(again)), Err(Errno::EBUSY));
+    let info = kernel.link_info(first).unwrap();
+    let target_obj_id = kernel.id_of(target).unwrap();
+    let tracing =
+        |target_btf_id| LinkDetails::Tracing { attach_type: 0, target_obj_id, target_btf_id, cookie: 0 };
+    assert_eq!((info.kind, info.details), (LinkType::Tracing, tracing(6)));
+    assert_eq!(kernel.link_detach(first), Err(Errno::EOPNOTSUPP));
+    kernel.close(first).unwrap();
+    assert_eq!(run(&mut kernel), 31);
+    kernel.close(second).unwrap();
+    assert_eq!(run(&mut kernel), 11);
+
+    // Where it was loaded for is not known any longer; whoever says it can attach it again, and elsewhere.
+    assert_eq!(kernel.link_create(&create(helper)), Err(Errno::EINVAL));
+    let at = |target_btf_id| LinkWith::Tracing { target_btf_id, cookie: 0 };
+    assert_eq!(kernel.link_create(&create(helper).with(at(7))), Err(Errno::EINVAL));
+    assert_eq!(kernel.link_create(&create(helper).on(target.0 as u32).with(at(9))), Err(Errno::EINVAL));
+    let link = kernel.link_create(&create(helper).on(target.0 as u32).with(at(7))).unwrap();
+    assert_eq!((run(&mut kernel), kernel.link_info(link).unwrap().details), (3, tracing(7)));
+    // A function that is replaced is not traced, and the link keeps the target.
+    kernel.close(target).unwrap();
+    let target = kernel.fd_by_id(Noun::Prog, target_obj_id, 0).unwrap();
+    kernel.close(link).unwrap();
+    kernel.close(target).unwrap();
+    kernel.close(helper).unwrap();
+}
+
+#[test]
+fn programs_trace_a_program() {
+    let mut kernel = kernel();
+    let insns = assemble("r0 = 3\nexit").unwrap();
+    let mut load = ProgLoad::new("main", ProgType::SocketFilter, insns);
+    load.funcs = vec![skep_kernel::FuncInfo { slot: 0, name: "main".into(), type_id: 5 }];
+    let target = kernel.prog_load(load).unwrap();
+    let map = crate::support::value_map(&mut kernel, 8);
+    // Ten times what is there so far, and a digit: a number, or what the program returned.
+    let log = |kernel: &mut Kernel, attach: AttachType, digit: &str| {
+        let text = format!(
+            "r6 = r1
+             *(u32 *)(r10 - 4) = 0
+             r1 = map[fd:{map}] ll
+             r2 = r10
+             r2 += -4
+             call 1
+             if r0 == 0 goto out
+             r7 = *(u64 *)(r0 + 0)
+             r7 *= 10
+             {digit}
+             r7 += r8
+             *(u64 *)(r0 + 0) = r7
+             out:
+             r0 = 0
+             exit"
+        );
+        for_function(kernel, ProgType::Tracing, attach.to_u32(), target, "main", &text)
+    };
+    let entry = log(&mut kernel, AttachType::TraceFentry, "r8 = 1");
+    let later = log(&mut kernel, AttachType::TraceFentry, "r8 = 2");
+    let exit = log(&mut kernel, AttachType::TraceFexit, "r8 = *(u64 *)(r6 + 8)");
+    let create = |prog, attach| LinkCreate::new(prog, attach);
+    let links = [
+        kernel.link_create(&create(entry, AttachType::TraceFentry)).unwrap(),
+        kernel.link_create(&create(later, AttachType::TraceFentry)).unwrap(),
+        kernel.link_create(&create(exit, AttachType::TraceFexit)).unwrap(),
+    ];
+    let run = |kernel: &mut Kernel| {
+        crate::support::set_value(kernel, map, &[0; 8]);
+        let r0 = kernel.run(target, skep_kernel::Run::default()).unwrap().r0;
+        (r0, u64::from_le_bytes(crate::support::value(kernel, map).try_into().unwrap()))
+    };
+    // The newest first.
+    assert_eq!(run(&mut kernel), (3, 213));
+    assert_eq!(kernel.link_create(&create(entry, AttachType::TraceFentry)), Err(Errno::EINVAL));
+    kernel.close(links[1]).unwrap();
+    assert_eq!(run(&mut kernel), (3, 13));
+    kernel.close(links[0]).unwrap();
+    kernel.close(links[2]).unwrap();
+    assert_eq!(run(&mut kernel), (3, 0));
+}
+
+#[test]
+fn xdp_through_netlink() {
+    let mut kernel = with_devices();
+    let [a, b] = [(); 2].map(|()| load(&mut kernel, ProgType::Xdp, None));
+    let ids = [a, b].map(|fd| kernel.id_of(fd).unwrap());
+    kernel.xdp_attach(2, Some(a), 0, None).unwrap();
+    assert_eq!(kernel.xdp_attach(2, Some(b), XDP_FLAGS_SKB_MODE, None), Err(Errno::EEXIST));
+    assert_eq!(kernel.xdp_attach(2, Some(b), XDP_FLAGS_REPLACE, Some(b)), Err(Errno::EEXIST));
+    kernel.xdp_attach(2, Some(b), XDP_FLAGS_REPLACE, Some(a)).unwrap();
+    let found = kernel.xdp_query(2).unwrap();
+    assert_eq!((found.driver, found.skb), (ids[1], 0));
+    // The device keeps the program; a link cannot take its place.
+    kernel.close(b).unwrap();
+    assert!(kernel.fd_by_id(Noun::Prog, ids[1], 0).is_ok());
+    let create = LinkCreate::new(a, AttachType::Xdp).on(2);
+    assert_eq!(kernel.link_create(&create), Err(Errno::EBUSY));
+    kernel.xdp_attach(2, None, 0, None).unwrap();
+    let link = kernel.link_create(&create).unwrap();
+    assert_eq!(kernel.xdp_attach(2, None, 0, None), Err(Errno::EBUSY));
+    assert_eq!(kernel.xdp_query(2).unwrap().driver, ids[0]);
+    kernel.close(link).unwrap();
+    assert_eq!(kernel.xdp_query(2).unwrap().driver, 0);
+    assert_eq!(kernel.xdp_attach(9, None, 0, None), Err(Errno::ENODEV));
+    let tc = load(&mut kernel, ProgType::SchedCls, None);
+    assert_eq!(kernel.xdp_attach(2, Some(tc), 0, None), Err(Errno::EINVAL));
+}
+
+#[test]
+fn filters_of_traffic_control() {
+    let mut kernel = with_devices();
+    let [a, b] = [(); 2].map(|()| load(&mut kernel, ProgType::SchedCls, None));
+    let ids = [a, b].map(|fd| kernel.id_of(fd).unwrap());
+    assert_eq!(kernel.tc_attach(2, true, a, (0, 0), false), Err(Errno::EINVAL));
+    kernel.tc_hook_create(2).unwrap();
+    assert_eq!(kernel.tc_hook_create(2), Err(Errno::EEXIST));
+    let first = kernel.tc_attach(2, true, a, (1, 10), false).unwrap();
+    assert_eq!((first.handle, first.priority, first.prog_id), (1, 10, ids[0]));
+    assert_eq!(kernel.tc_attach(2, true, b, (1, 10), false), Err(Errno::EEXIST));
+    kernel.tc_attach(2, true, b, (1, 10), true).unwrap();
+    assert_eq!(kernel.tc_query(2, true, 1, 10).unwrap().prog_id, ids[1]);
+    let free = kernel.tc_attach(2, true, a, (0, 0), false).unwrap();
+    assert_eq!((free.handle, free.priority), (1, 9));
+    assert_eq!(kernel.tc_query(2, false, 1, 10), Err(Errno::ENOENT));
+    kernel.tc_detach(2, true, 1, 10).unwrap();
+    assert_eq!(kernel.tc_detach(2, true, 1, 10), Err(Errno::ENOENT));
+    kernel.tc_hook_destroy(2).unwrap();
+    assert_eq!(kernel.tc_hook_destroy(2), Err(Errno::EINVAL));
+    for fd in [a, b] {
+        kernel.close(fd).unwrap();
+    }
+    assert_eq!(kernel.next_id(Noun::Prog, 0), Err(Errno::ENOENT));
+}
+
+#[test]
+fn a_hierarchy_of_cgroups() {
+    for btf in [None, Some(skep_kernel::vmlinux::bundled())] {
+        let mut kernel = crate::support::kernel_with(skep_kernel::Config { btf, ..Default::default() });
+        let [root, above, below] =
+            [&[1][..], &[1, 10], &[1, 10, 20]].map(|path| kernel.open_cgroup(path).unwrap());
+        let attach = AttachType::CgroupInetEgress;
+        let progs = [(); 3].map(|()| load(&mut kernel, ProgType::CgroupSkb, Some(attach)));
+        for (cgroup, prog) in [root, above, below].into_iter().zip(progs) {
+            kernel.link_create(&LinkCreate::new(prog, attach).on(cgroup.0 as u32)).unwrap();
+        }
+        let again = kernel.open_cgroup(&[1, 10, 20]).unwrap();
+        let effective = ProgQuery { flags: BPF_F_QUERY_EFFECTIVE, ..ProgQuery::new(attach, again.0 as u32) };
+        let found = kernel.prog_query(&effective).unwrap();
+        let mut want = ids(&kernel, &progs);
+        want.reverse();
+        assert_eq!(found.progs.iter().map(|it| it.prog_id).collect::<Vec<_>>(), want);
+        kernel.remove_cgroup(10);
+        assert_eq!(kernel.prog_query(&effective).unwrap().progs.len(), 2);
+        assert_eq!(kernel.open_cgroup(&[]), Err(Errno::ENOENT));
+        assert_eq!(kernel.open_cgroup(&[5, 6]), Err(Errno::ENOENT));
+    }
+}

@@ -16,6 +16,7 @@ mod fire_types;
 mod kfuncs;
 mod kfuncs_world;
 mod links;
+mod links_bpf;
 mod load;
 mod map_types;
 mod maps_and_fds;
