@@ -7,6 +7,7 @@ use crate::object::Object;
 use crate::state::Core;
 use skep_abi::attr::Cmd;
 use skep_abi::{AttachType, Errno, MapType, ProgType};
+use std::fmt::Write as _;
 
 /// What somebody without capabilities in the first user namespace may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +40,30 @@ impl Token {
         let attach = AttachType::from_u32(attach_type).is_some() && self.attachs & 1 << attach_type != 0;
         self.progs & 1 << kind.to_u32() != 0 && attach
     }
+
+    /// What `/proc/self/fdinfo` says about it.
+    pub(crate) fn show(&self) -> String {
+        let rows = [
+            ("cmds", self.cmds, Cmd::ALL.len() as u32),
+            ("maps", self.maps, beyond(MapType::ALL.last().map(|it| it.to_u32()))),
+            ("progs", self.progs, beyond(ProgType::ALL.last().map(|it| it.to_u32()))),
+            ("attachs", self.attachs, beyond(AttachType::ALL.last().map(|it| it.to_u32()))),
+        ];
+        let mut text = String::new();
+        for (name, bits, kinds) in rows {
+            let all = (1 << kinds) - 1;
+            let _ = match bits & all == all {
+                true => writeln!(text, "allowed_{name}:\tany"),
+                false => writeln!(text, "allowed_{name}:\t{bits:#x}"),
+            };
+        }
+        text
+    }
+}
+
+/// The number after the largest of a kind.
+fn beyond(last: Option<u32>) -> u32 {
+    last.map_or(0, |it| it + 1)
 }
 
 /// # Tokens

@@ -3,17 +3,20 @@
 //! - `file`: open files (`struct file`), each counted by its descriptors
 //! - `table`: the descriptors of one process
 //! - `process`: processes: who has which table, and who may do what
+//! - `fdinfo`, `usage`: what `/proc` says about them
 //! - `ids`: objects by id
 //! - `release`: what the end of an open file does
 //! - `calls`: what a process does with descriptors: `dup`, `close`, `fcntl`, passing one on
 
 mod calls;
+mod fdinfo;
 mod file;
 mod ids;
 mod numbers;
 mod process;
 mod release;
 mod table;
+mod usage;
 
 pub(crate) use file::{FileId, OpenFile};
 pub(crate) use ids::access_of;
