@@ -1,9 +1,10 @@
 //! `BPF_BTF_LOAD` (`bpf_btf_load`, `kernel/bpf/syscall.c`; `btf_parse`, `kernel/bpf/btf.c`).
 
 use super::Call;
+use crate::files::Cap;
 use crate::sys::Sys;
 use skep_abi::Errno;
-use skep_abi::attr::btf_load as field;
+use skep_abi::attr::{Cmd, btf_load as field};
 use skep_abi::flags::BPF_F_TOKEN_FD;
 use skep_verifier::{LogExtent, check_log_request};
 
@@ -16,12 +17,9 @@ pub(super) fn btf_load(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Er
     if flags & !BPF_F_TOKEN_FD != 0 {
         return Err(Errno::EINVAL);
     }
-    if flags & BPF_F_TOKEN_FD != 0 {
-        sys.core.files.get(call.fd(&field::btf_token_fd))?;
-        return Err(Errno::EINVAL);
-    }
-    let caps = sys.core.credentials().caps;
-    if !caps.bpf && !caps.sys_admin {
+    let token = sys.core.token_of(flags, call.fd(&field::btf_token_fd))?;
+    let token = token.filter(|it| it.allows_cmd(Cmd::BtfLoad));
+    if !sys.core.token_capable(token.as_ref(), Cap::Bpf) {
         return Err(Errno::EPERM);
     }
     let size = call.u32(&field::btf_size);

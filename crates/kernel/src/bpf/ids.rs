@@ -49,10 +49,7 @@ pub(super) fn btf(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Errno> 
     if flags & !BPF_F_TOKEN_FD != 0 {
         return Err(Errno::EINVAL);
     }
-    let token = match flags {
-        0 => None,
-        _ => Some(sys.core.token(call.fd(&get_id::fd_by_id_token_fd))?),
-    };
+    let token = sys.core.token_of(flags, call.fd(&get_id::fd_by_id_token_fd))?;
     // A token that does not allow the command counts as none.
     let token = token.filter(|it| it.allows_cmd(Cmd::BtfGetFdById));
     if !sys.core.token_capable(token.as_ref(), Cap::SysAdmin) {

@@ -4,8 +4,8 @@ use super::Call;
 use crate::files::Cap;
 use crate::sys::Sys;
 use crate::types::MapTypes;
-use skep_abi::attr::map_create as attr;
-use skep_abi::flags::BPF_F_NUMA_NODE;
+use skep_abi::attr::{Cmd, map_create as attr};
+use skep_abi::flags::{BPF_F_NUMA_NODE, BPF_F_TOKEN_FD};
 use skep_abi::{Errno, MapType};
 use skep_btf::{Btf, Def, TypeId};
 use skep_maps::{Map, MapSpec, ObjRef};
@@ -25,7 +25,7 @@ pub(super) fn create(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Errn
     } else if key_id != 0 && value_id == 0 {
         return Err(Errno::EINVAL);
     }
-    let flags = call.u32(&attr::map_flags);
+    let flags = call.u32(&attr::map_flags) & !BPF_F_TOKEN_FD;
     // What comes before the type is looked at is `EINVAL` as well.
     let kind = MapType::from_u32(kind).ok_or(Errno::EINVAL)?;
     let mut spec = MapSpec {
@@ -42,15 +42,21 @@ pub(super) fn create(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Errn
         )
     };
     let mut inner_types = None;
-    if matches!(kind, MapType::ArrayOfMaps | MapType::HashOfMaps) {
+    let is_outer = matches!(kind, MapType::ArrayOfMaps | MapType::HashOfMaps);
+    if is_outer {
         // The outer map's own attributes are looked at first.
         Map::check(&spec.clone().with_inner(MapSpec::new(MapType::Array, 4, 4, 1)))?;
+    } else {
+        Map::check(&spec)?;
+    }
+    may_create(sys, call, kind)?;
+    if is_outer {
         let inner = sys.core.map_of(call.fd(&attr::inner_map_fd))?;
         let inner = sys.core.objects.map(inner).ok_or(Errno::EINVAL)?;
         inner_types = inner.types.clone();
         spec.inner = Some(Box::new(inner.map.spec().clone()));
+        Map::check(&spec)?;
     }
-    Map::check(&spec)?;
     match call.u32(&attr::map_ifindex) {
         0 => {}
         // No device of this machine runs programs itself (`bpf_map_offload_map_alloc`).
@@ -74,6 +80,18 @@ pub(super) fn create(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Errn
     }
     exclusive(call)?;
     create_with(sys, &spec, types, object)
+}
+
+/// Whether the caller may make maps of a type. As kernels are configured, others may make none
+/// (`unprivileged_bpf_disabled`).
+fn may_create(sys: &Sys<'_>, call: &Call<'_>, kind: MapType) -> Result<(), Errno> {
+    use MapType::{Devmap, DevmapHash, Sockhash, Sockmap, Xskmap};
+    let token = sys.core.token_of(call.u32(&attr::map_flags), call.fd(&attr::map_token_fd))?;
+    // A token that does not allow this counts as none.
+    let token = token.filter(|it| it.allows_cmd(Cmd::MapCreate) && it.allows_map(kind));
+    let caps = sys.core.token_caps(token.as_ref());
+    let of_net = matches!(kind, Sockmap | Sockhash | Devmap | DevmapHash | Xskmap);
+    if caps.bpf && (caps.net_admin || !of_net) { Ok(()) } else { Err(Errno::EPERM) }
 }
 
 fn create_with(

@@ -2,12 +2,13 @@
 
 use super::Call;
 use super::prog_info::Infos;
+use crate::bpffs::Token;
 use crate::files::Fd;
 use crate::prog::check::{attach_type, attaches, knows_flags, may_load};
 use crate::prog::{Asked, Loading, ProgLoad};
 use crate::report::Class;
 use crate::sys::Sys;
-use skep_abi::attr::prog_load as field;
+use skep_abi::attr::{Cmd, prog_load as field};
 use skep_abi::flags::{BPF_F_TOKEN_FD, BPF_F_XDP_DEV_BOUND_ONLY, BPF_F_XDP_HAS_FRAGS};
 use skep_abi::{Errno, ProgType};
 use skep_isa::{Callee, Imm64, Insn, Op, decode};
@@ -28,19 +29,19 @@ pub(super) fn prog_load(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, E
         return Err(Errno::EINVAL);
     }
     let attach = attach_type(prog_type, call.u32(&field::expected_attach_type));
-    if flags & BPF_F_TOKEN_FD != 0 {
-        // What a token lets through, root may do without it; a descriptor of anything else is none.
-        sys.core.files.get(call.fd(&field::prog_token_fd))?;
-        return Err(Errno::EINVAL);
-    }
-    let caps = caps(sys);
+    let token = sys.core.token_of(flags, call.fd(&field::prog_token_fd))?;
+    // A token that does not allow this counts as none.
+    let allows = |it: &Token| {
+        it.allows_cmd(Cmd::ProgLoad) && prog_type.is_some_and(|kind| it.allows_prog(kind, attach))
+    };
+    let caps = sys.core.token_caps(token.filter(allows).as_ref());
     if !caps.bpf {
         // As kernels are configured, others may load nothing (`unprivileged_bpf_disabled`).
         return Err(Errno::EPERM);
     }
     may_load(prog_type, call.u32(&field::insn_cnt) as usize, caps)?;
     let mut load = ProgLoad::new("", prog_type.unwrap_or(ProgType::SocketFilter), Vec::new());
-    load.flags = flags;
+    load.flags = flags & !BPF_F_TOKEN_FD;
     load.attach_btf_id = call.u32(&field::attach_btf_id);
     load.expected_attach_type = attach;
     attach_target(sys, call, &mut load)?;
@@ -60,18 +61,6 @@ pub(super) fn prog_load(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, E
     prog_type.ok_or(Errno::EINVAL)?;
     load.name = call.name(&field::prog_name)?;
     check(sys, call, load, caps)
-}
-
-/// What the caller may do; `CAP_SYS_ADMIN` is all.
-fn caps(sys: &Sys<'_>) -> Caps {
-    let caps = sys.core.credentials().caps;
-    let all = caps.sys_admin;
-    Caps {
-        bpf: caps.bpf || all,
-        perfmon: caps.perfmon || all,
-        net_admin: caps.net_admin || all,
-        sys_admin: all,
-    }
 }
 
 /// What the program is attached to: `attach_prog_fd` may be of a program or of types.

@@ -6,7 +6,9 @@ use crate::kernel::Kernel;
 use crate::object::Object;
 use crate::state::Core;
 use skep_abi::attr::Cmd;
+use skep_abi::flags::BPF_F_TOKEN_FD;
 use skep_abi::{AttachType, Errno, MapType, ProgType};
+use skep_verifier::Caps;
 use std::fmt::Write as _;
 
 /// What somebody without capabilities in the first user namespace may do.
@@ -131,6 +133,22 @@ impl Core {
             Some(Object::Token(token)) => Ok(*token),
             _ => Err(Errno::EINVAL),
         }
+    }
+
+    /// The token that a command was given, if its flags say so.
+    ///
+    /// # Errors
+    /// `EBADF`: not open. `EINVAL`: something else.
+    pub(crate) fn token_of(&self, flags: u32, fd: Fd) -> Result<Option<Token>, Errno> {
+        if flags & BPF_F_TOKEN_FD == 0 { Ok(None) } else { self.token(fd).map(Some) }
+    }
+
+    /// What the current process may do, with a token where it has one; `CAP_SYS_ADMIN` is all.
+    pub(crate) fn token_caps(&self, token: Option<&Token>) -> Caps {
+        let may = |cap| self.token_capable(token, cap);
+        let [bpf, perfmon, net_admin, sys_admin] =
+            [Cap::Bpf, Cap::Perfmon, Cap::NetAdmin, Cap::SysAdmin].map(may);
+        Caps { bpf, perfmon, net_admin, sys_admin }
     }
 
     /// Whether the current process may do what a capability allows, with a token where it has one

@@ -3,8 +3,8 @@
 use super::Fd;
 use crate::kernel::Kernel;
 use crate::object::{MapObject, Object};
-use crate::state::Core;
 use skep_abi::Errno;
+use skep_maps::Cx;
 use std::fmt::Write as _;
 
 /// `O_WRONLY`.
@@ -33,11 +33,14 @@ impl Kernel {
         let (mount, inode) = ANON;
         let mut text = format!("pos:\t0\nflags:\t0{flags:o}\nmnt_id:\t{mount}\nino:\t{inode}\n");
         match core.objects.get(file.object) {
-            Some(Object::Map(map)) => show_map(&mut text, core, map, core.objects.number(file.object)),
+            Some(Object::Map(map)) => {
+                show_map(&mut text, &core.cx(&self.memory), map, core.objects.number(file.object))
+            }
             Some(Object::Btf(_)) => {
                 let _ = writeln!(text, "btf_id:\t{}", core.objects.number(file.object));
             }
             Some(Object::Token(token)) => text += &token.show(),
+            Some(Object::Link(_)) => text += &core.link_show(file.object)?,
             _ => {}
         }
         Ok(text)
@@ -45,7 +48,7 @@ impl Kernel {
 }
 
 /// `bpf_map_show_fdinfo`. Nothing is compiled here, so owners are not.
-fn show_map(text: &mut String, core: &Core, object: &MapObject, id: u32) {
+fn show_map(text: &mut String, cx: &Cx<'_>, object: &MapObject, id: u32) {
     let spec = object.map.spec();
     let _ = write!(
         text,
@@ -57,7 +60,7 @@ fn show_map(text: &mut String, core: &Core, object: &MapObject, id: u32) {
         spec.max_entries,
         hex(u64::from(spec.flags)),
         hex(spec.map_extra),
-        super::usage::of(&object.map, core.cpus),
+        super::usage::of(&object.map, cx),
         u32::from(object.map.is_frozen()),
     );
     if let Some(owner) = &object.owner {

@@ -60,8 +60,9 @@ impl Credentials {
     pub(crate) fn has(&self, cap: Cap) -> bool {
         let has = match cap {
             Cap::Bpf => self.caps.bpf,
-            Cap::SysAdmin => self.caps.sys_admin,
             Cap::NetAdmin => self.caps.net_admin,
+            Cap::Perfmon => self.caps.perfmon,
+            Cap::SysAdmin => self.caps.sys_admin,
         };
         has || self.caps.sys_admin
     }
@@ -71,8 +72,9 @@ impl Credentials {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cap {
     Bpf,
-    SysAdmin,
     NetAdmin,
+    Perfmon,
+    SysAdmin,
 }
 
 /// What a process has.

@@ -3,7 +3,7 @@
 
 use skep_abi::MapType::{self, *};
 use skep_abi::flags::BPF_F_MMAPABLE;
-use skep_maps::Map;
+use skep_maps::{Cx, Map};
 
 /// `BPF_F_NO_PREALLOC`.
 const NO_PREALLOC: u32 = skep_abi::flags::BPF_F_NO_PREALLOC;
@@ -24,9 +24,9 @@ const TRIE_NODE: u64 = 24;
 /// Pages of a ring buffer before its data.
 const RING_META: u64 = 3;
 
-/// What a map of a machine with so many CPUs takes, in bytes.
-pub(super) fn of(map: &Map, cpus: u32) -> u64 {
-    let spec = map.spec();
+/// What a map takes, in bytes.
+pub(super) fn of(map: &Map, cx: &Cx<'_>) -> u64 {
+    let (spec, cpus) = (map.spec(), cx.cpus);
     let entries = u64::from(spec.max_entries);
     let (key, value) = (u64::from(spec.key_size), u64::from(spec.value_size));
     let per_cpu = value.next_multiple_of(8) * u64::from(cpus);
@@ -37,8 +37,8 @@ pub(super) fn of(map: &Map, cpus: u32) -> u64 {
         Array => ARRAY + entries * value.next_multiple_of(8),
         PercpuArray => ARRAY + entries * (PTR + per_cpu),
         ProgArray | PerfEventArray | CgroupArray | ArrayOfMaps => ARRAY + entries * PTR,
-        Hash | PercpuHash | LruHash | LruPercpuHash | HashOfMaps => hash(map, cpus),
-        LpmTrie => live(map) * (TRIE_NODE + key - 4 + value),
+        Hash | PercpuHash | LruHash | LruPercpuHash | HashOfMaps => hash(map, cx),
+        LpmTrie => live(map, cx) * (TRIE_NODE + key - 4 + value),
         Queue | Stack => ARRAY + (entries + 1) * value,
         BloomFilter => ARRAY + bloom_bytes(entries, spec.map_extra),
         Ringbuf | UserRingbuf => {
@@ -46,8 +46,8 @@ pub(super) fn of(map: &Map, cpus: u32) -> u64 {
             304 + (RING_META + data) * PAGE + (RING_META + 2 * data) * PTR
         }
         StackTrace => 320 + entries.next_power_of_two() * PTR + entries * (16 + value),
-        Devmap => 344 + entries * PTR + live(map) * 64,
-        DevmapHash => 344 + entries.next_power_of_two() * PTR + live(map) * 64,
+        Devmap => 344 + entries * PTR + live(map, cx) * 64,
+        DevmapHash => 344 + entries.next_power_of_two() * PTR + live(map, cx) * 64,
         Cpumap | Xskmap => 304 + entries * PTR,
         Sockmap => 376 + entries * PTR,
         Sockhash => 384 + entries.next_power_of_two() * BUCKET,
@@ -61,8 +61,8 @@ pub(super) fn of(map: &Map, cpus: u32) -> u64 {
 }
 
 /// `htab_map_mem_usage`.
-fn hash(map: &Map, cpus: u32) -> u64 {
-    let (spec, cpus) = (map.spec(), u64::from(cpus));
+fn hash(map: &Map, cx: &Cx<'_>) -> u64 {
+    let (spec, cpus) = (map.spec(), u64::from(cx.cpus));
     let percpu = matches!(spec.kind, PercpuHash | LruPercpuHash);
     let lru = matches!(spec.kind, LruHash | LruPercpuHash);
     // What an element has in place: an address for values of CPUs, and for inner maps.
@@ -73,7 +73,7 @@ fn hash(map: &Map, cpus: u32) -> u64 {
     if spec.flags & NO_PREALLOC != 0 {
         // Elements have a list node of the allocator's before them, and values of CPUs one and their address.
         let elem = elem + PTR + if percpu { 2 * PTR + values } else { 0 };
-        return base + live(map) * elem;
+        return base + live(map, cx) * elem;
     }
     let spare = if percpu || lru || spec.kind == HashOfMaps { 0 } else { cpus };
     let pointers = if percpu || lru { 0 } else { PTR * cpus };
@@ -95,11 +95,12 @@ fn bloom_bytes(entries: u64, extra: u64) -> u64 {
 }
 
 /// How many elements there are.
-fn live(map: &Map) -> u64 {
+fn live(map: &Map, cx: &Cx<'_>) -> u64 {
     let mut count = 0;
     let mut key = map.next_key(None).ok();
     while let Some(at) = key {
-        count += 1;
+        // Arrays have keys of what is not there.
+        count += u64::from(map.lookup_user(cx, &at).is_ok());
         key = map.next_key(Some(&at)).ok();
     }
     count

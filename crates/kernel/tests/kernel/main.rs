@@ -2,6 +2,7 @@
 
 mod bad_loads;
 mod bpf_call;
+mod bpf_files;
 mod bpf_maps;
 mod bpf_perf_event_output;
 mod bpf_prog_load;
