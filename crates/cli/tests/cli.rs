@@ -453,3 +453,66 @@ fn what_was_not_resolved_is_told_in_words_of_the_loader() {
     let log = row["log"].as_str().unwrap();
     assert!(log.contains(&format!("1: <invalid kfunc call>\n{text}\nprocessed 2 insns")), "{log}");
 }
+
+#[test]
+fn objects_are_linked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (output, parts) =
+        (path("gate.o"), ["gate", "rules", "report"].map(|it| format!("fixtures/linked/{it}.bpf.o")));
+    let [gate, rules, report] = parts.each_ref().map(String::as_str);
+
+    let said = skep(&["link", &output, gate, rules, report]);
+    assert_eq!((said.status.code(), stderr(&said)), (Some(0), String::new()));
+    let text = stdout(&said).replace(&output, "OUTPUT");
+    let first_and_last: Vec<&str> =
+        [text.lines().next(), text.lines().last()].into_iter().flatten().collect();
+    expect![[r#"
+        [
+            "OUTPUT  9856 bytes of 3 objects; types: 80 of 149",
+            "  extern: LINUX_KERNEL_VERSION, bpf_link_fops, bpf_rcu_read_lock, bpf_rcu_read_unlock",
+        ]
+    "#]]
+    .assert_debug_eq(&first_and_last);
+    let verified = json(&["verify", &output, "--json"]);
+    assert!(verified.as_array().unwrap().iter().all(|it| it["verdict"] == "accept"), "{verified}");
+
+    let linked = json(&["link", &output, "--json", gate, rules]);
+    assert_eq!(linked["externs"].as_array().unwrap().len(), 3);
+    assert_eq!(linked["inputs"], serde_json::json!([gate, rules]));
+    assert_eq!(linked["sections"][1]["name"], ".symtab");
+}
+
+#[test]
+fn what_cannot_be_linked_leaves_files_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (copy, other) = (path("copy.o"), path("link.o"));
+    std::fs::copy("../../fixtures/linked/gate.bpf.o", &copy).unwrap();
+    std::os::unix::fs::symlink(&copy, &other).unwrap();
+    let before = std::fs::read(&copy).unwrap();
+    for output in [&copy, &other] {
+        let said = skep(&["link", output, "fixtures/linked/rules.bpf.o", &copy]);
+        assert_eq!(said.status.code(), Some(2));
+        assert_eq!(stderr(&said), format!("error: {output}: is an input as well; it would be overwritten\n"));
+    }
+    assert_eq!(std::fs::read(&copy).unwrap(), before);
+
+    let output = path("new.o");
+    fails(
+        &["link", &output, "fixtures/linked/rules.bpf.o", "fixtures/linked/clash_map.bpf.o"],
+        2,
+        expect![[r#"
+        error: fixtures/linked/clash_map.bpf.o: symbol 'blocked': map max_entries mismatch
+    "#]],
+    );
+    fails(
+        &["link", &output, "README.md"],
+        2,
+        expect![[r#"
+        error: README.md: it is no ELF file
+    "#]],
+    );
+    assert!(!Path::new(&output).exists());
+    assert_eq!(skep(&["link", &output]).status.code(), Some(2));
+}

@@ -9,8 +9,8 @@ use skep_btf::{Btf, DataSec, Def, Linkage, TypeId};
 use crate::elf::{Elf, Section};
 use crate::error::Error;
 
-/// Fills in the sizes and places of every `DataSec` that belongs to a section and has none yet, and makes hidden
-/// variables static.
+/// Fills in the sizes and places of every `DataSec` that belongs to a section and has none yet (a static linker has filled
+/// them in), and makes hidden variables static.
 pub(crate) fn place_all(elf: &Elf<'_>, btf: &mut Btf) -> Result<(), Error> {
     let globals = globals(elf)?;
     let mut sections: HashMap<&str, &Section<'_>> = HashMap::new();
@@ -20,13 +20,14 @@ pub(crate) fn place_all(elf: &Elf<'_>, btf: &mut Btf) -> Result<(), Error> {
     let mut hidden = Vec::new();
     let mut place = |(id, ty): (TypeId, &skep_btf::Type)| {
         let Def::DataSec(list) = &ty.def else { return None };
-        let section = sections.get(btf.str(ty.name)).filter(|_| list.size == 0)?;
+        let section = sections.get(btf.str(ty.name))?;
         let is_hidden = |id: &TypeId| {
             is_global(btf, *id)
                 && globals.get(&(section.index, btf.name(*id))).is_some_and(|symbol| symbol.hidden)
         };
         hidden.extend(list.vars.iter().map(|it| it.type_id).filter(is_hidden));
-        Some((id, u32::try_from(section.size).ok()?, offsets(btf, list, section, &globals)))
+        let size = u32::try_from(section.size).ok().filter(|_| list.size == 0)?;
+        Some((id, size, offsets(btf, list, section, &globals)))
     };
     let placed: Vec<_> = btf.own_types().filter_map(&mut place).collect();
     for (id, size, offsets) in placed {

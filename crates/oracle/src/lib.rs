@@ -29,6 +29,7 @@ pub mod externs;
 pub mod frontier;
 pub mod handlers;
 mod libbpf;
+pub mod link;
 pub mod llvm;
 pub mod logs;
 pub mod maps;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use skep_isa::Insn;
-use skep_oracle::{cases, core, corpus, externs, handlers, llvm, meaning, raw, strictness, sys};
+use skep_oracle::{cases, core, corpus, externs, handlers, link, llvm, meaning, raw, strictness, sys};
 use skep_testkit::insn_cases;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -49,6 +49,11 @@ const COMMANDS: &[Command] = &[
         name: "handlers",
         what: "what libbpf does with SEC() handlers: fixtures/oracle/handlers.txt (handlers LIBBPF.a)",
         run: record_handlers,
+    },
+    Command {
+        name: "link",
+        what: "what libbpf links fixtures to: fixtures/oracle/link.txt (link [LIBBPF.a])",
+        run: record_link,
     },
 ];
 
@@ -142,6 +147,14 @@ fn record_handlers() -> Result<()> {
     write(
         "oracle/handlers.txt",
         &format!("# libbpf 1.5, by `cargo run -p skep-oracle -- handlers LIBBPF.a`\n{said}"),
+    )
+}
+
+fn record_link() -> Result<()> {
+    let said = link::record(std::env::args().nth(2).as_deref())?;
+    write(
+        "oracle/link.txt",
+        &format!("# libbpf 1.5.1, by `cargo run -p skep-oracle -- link LIBBPF.a`\n{said}"),
     )
 }
 

@@ -11,6 +11,7 @@ mod corpus;
 mod input;
 mod insns;
 mod kernel;
+mod link;
 mod maps;
 mod object;
 mod rings;
@@ -24,6 +25,7 @@ pub use core::core;
 pub use input::Input;
 pub use insns::insns;
 pub use kernel::kernel;
+pub use link::link;
 pub use maps::maps;
 pub use object::object;
 pub use rings::rings;
@@ -45,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "core", body: core },
     Target { name: "insns", body: insns },
     Target { name: "kernel", body: kernel },
+    Target { name: "link", body: link },
     Target { name: "maps", body: maps },
     Target { name: "object", body: object },
     Target { name: "rings", body: rings },

@@ -6,3 +6,4 @@ pub mod fixtures;
 pub mod frontier;
 pub mod fuzz;
 pub mod insn_cases;
+pub mod linking;

@@ -9,16 +9,23 @@ const COPIES: u64 = 16;
 /// Bytes that a named thing costs beside its name.
 pub(super) const RECORD: usize = 64;
 
+/// Bytes that are there for nothing.
+const START: u64 = 1 << 16;
+
 /// Counts what is copied, and refuses what is out of proportion.
-#[derive(Default)]
 pub(super) struct Budget {
     left: u64,
 }
 
 impl Budget {
+    /// For no file yet.
+    pub(super) fn new() -> Budget {
+        Budget { left: START }
+    }
+
     /// Another input file came in.
     pub(super) fn add_file(&mut self, bytes: usize) {
-        self.left = self.left.saturating_add((bytes as u64).saturating_mul(COPIES) + (1 << 16));
+        self.left = self.left.saturating_add((bytes as u64).saturating_mul(COPIES));
     }
 
     /// Pays for some bytes.

@@ -3,9 +3,13 @@
 //! Sections of one name are put behind each other; functions, variables and maps that one file declares `extern` are
 //! found in the others; a weak definition gives way to a strong one; maps that several files define or declare must
 //! agree; types are merged, one of each. What is refused, and in which order things come, is as in libbpf 1.5: for
-//! inputs that it links, the result is the same file, byte for byte.
+//! inputs that it links, the result is the same file, byte for byte, but for this: variables that are declared, or weak,
+//! before they are defined get their offsets at once (libbpf leaves those of the declarations, cannot load that, and puts
+//! it right when the result is linked once more), and maps that nobody defines stay undefined beside those that are, so
+//! that a later linking finds them.
 //!
-//! Left out: big-endian objects are refused.
+//! Refused, though libbpf does something: big-endian objects; names that are no UTF-8; relocations against what is left
+//! out because it is there once (a license); weak and strong definitions in different sections.
 
 mod budget;
 mod compare;

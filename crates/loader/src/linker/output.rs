@@ -86,7 +86,7 @@ impl<'a> Output<'a> {
             st_size: 0,
         };
         Output {
-            budget: Budget::default(),
+            budget: Budget::new(),
             by_name: [(".strtab", 1), (".symtab", 2)].map(|(name, id)| (name.to_owned(), id)).into(),
             sections,
             file_order: vec![0, 1, 2],

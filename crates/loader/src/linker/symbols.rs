@@ -24,8 +24,8 @@ pub(super) struct Global<'a> {
     pub(super) told_by: (Rc<Btf>, TypeId),
     /// Where its type comes from.
     pub(super) underlying: Underlying,
-    /// Which of its section's variables it is.
-    pub(super) var: Option<usize>,
+    /// Which variable of which section it is.
+    pub(super) var: Option<(usize, usize)>,
     pub(super) is_extern: bool,
     /// A weak definition may be replaced.
     pub(super) is_weak: bool,
@@ -133,7 +133,11 @@ impl<'a> Output<'a> {
     fn push_symbol(&mut self, input: &Input<'a>, symbol: &Symbol<'a>, section: Option<usize>) -> u32 {
         let index = self.symbols.len() as u32;
         let mut new = Sym { st_name: self.name(symbol.name), ..symbol.raw.clone() };
-        if let Some(from) = section.and_then(|index| input.sections.get(index)) {
+        // An extern of `.maps` is in no section of the file, whatever else is in `.maps`: libbpf puts it at its start, and
+        // takes it for a definition when the output is linked again.
+        if let Some(from) =
+            section.and_then(|index| input.sections.get(index)).filter(|_| !symbol.is_extern())
+        {
             let out = &mut self.sections[from.output];
             new.st_shndx = elf::SymbolSection::new(out.index);
             new.st_value = new.st_value.wrapping_add(from.offset);

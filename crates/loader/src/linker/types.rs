@@ -164,27 +164,55 @@ impl<'a> Output<'a> {
         let name = btf.name(var.type_id);
         let type_id = map.get(var.type_id)?;
         let visible = btf.type_by_id(var.type_id).is_some_and(|it| is_visible(&it.def));
-        let global = self.global_named.get(name).copied().filter(|_| visible);
-        let out = &mut self.sections[id];
-        if let Some(global) = global.map(|index| &mut self.globals[index]) {
-            if global.section != id {
-                let there = format!("files have it in different sections: {} and {}", global.section, id);
-                return Err(LinkError::symbol(name, there));
-            }
-            if let Some(known) = global.var.and_then(|nth| out.vars.get_mut(nth)) {
-                // The type may be another one now, and its size with it. Functions have none.
-                let (told, id) = (&global.told_by.0, global.told_by.1);
-                if matches!(told.type_by_id(id).map(|it| &it.def), Some(Def::Var(_))) {
-                    let size = told.size_of(id).ok().and_then(|size| u32::try_from(size).ok());
-                    known.size = size.ok_or_else(|| LinkError::symbol(name, "its type has no size"))?;
-                }
-                return Ok(());
-            }
-            global.var = Some(out.vars.len());
-        }
         let place = u32::try_from(offset).ok().and_then(|offset| offset.checked_add(var.offset));
         let offset = place.ok_or_else(|| LinkError::symbol(name, "its offset is out of range"))?;
-        out.vars.push(SecVar { type_id, offset, size: var.size });
+        match self.global_named.get(name).copied().filter(|_| visible) {
+            Some(global) if self.is_placed(global, id, name)? => self.replace(global, btf, offset),
+            global => {
+                let vars = &mut self.sections[id].vars;
+                if let Some(global) = global {
+                    self.globals[global].var = Some((id, vars.len()));
+                }
+                vars.push(SecVar { type_id, offset, size: var.size });
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a global variable has its place among those of its section, which is this one, already.
+    fn is_placed(&self, global: usize, section: usize, name: &str) -> Result<bool, LinkError> {
+        let global = &self.globals[global];
+        let other = global.var.map(|(there, _)| there).filter(|there| *there != section);
+        let other = other.or((global.section != section).then_some(global.section));
+        match other {
+            // libbpf does not see it where a weak definition is in another section than the strong one, and writes
+            // outside of its tables.
+            Some(other) => {
+                let [one, two] = [other, section].map(|id| &*self.sections[id].name);
+                Err(LinkError::symbol(
+                    name,
+                    format!("files have it in different sections: '{one}' and '{two}'"),
+                ))
+            }
+            None => Ok(global.var.is_some()),
+        }
+    }
+
+    /// A variable that has its place was met again: if this file is the one that defines it, that is where it is, and
+    /// how large. (libbpf leaves the offset at that of the weak definition, or at 0 where it was declared only, and
+    /// puts it right when the output is linked once more.) Functions have neither.
+    fn replace(&mut self, global: usize, btf: &Btf, offset: u32) -> Result<(), LinkError> {
+        let global = &self.globals[global];
+        let (told, id) = &global.told_by;
+        let known = global.var.and_then(|(section, nth)| self.sections[section].vars.get_mut(nth));
+        let Some(known) = known else { return Ok(()) };
+        if matches!(told.type_by_id(*id).map(|it| &it.def), Some(Def::Var(_))) {
+            let size = told.size_of(*id).ok().and_then(|size| u32::try_from(size).ok());
+            known.size = size.ok_or_else(|| LinkError::symbol(global.name, "its type has no size"))?;
+            if !global.is_extern && std::ptr::eq(&**told, btf) {
+                known.offset = offset;
+            }
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const COMMAND: Command = Command {
     help: "\
 usage: cargo xtask fixtures [--check] [NAME...]
 
-Compiles every fixtures/NAME.bpf.c and fixtures/core/NAME.bpf.c (or those named, the latter as core/NAME) to fixtures/NAME.bpf.o and says which objects changed.
+Compiles every fixtures/NAME.bpf.c, and those in core, externs and linked (or those named, the latter as core/NAME), to fixtures/NAME.bpf.o and says which objects changed.
 
     --check   write nothing; exit 1 when a committed object is not what this clang makes of its source
 
@@ -23,7 +23,7 @@ Needs clang-19, llvm-19, libbpf-dev and linux-libc-dev. The committed objects ar
 };
 
 /// Where sources are, under `fixtures/`.
-const FOLDERS: [&str; 3] = ["", "core/", "externs/"];
+const FOLDERS: [&str; 4] = ["", "core/", "externs/", "linked/"];
 
 fn run(mut args: Args) -> Result<(), Failure> {
     let mode = if args.flag("--check") { Mode::Check } else { Mode::Write };
