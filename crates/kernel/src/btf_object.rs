@@ -1,5 +1,6 @@
 //! Types as objects: the kernel's own, its modules', and those of user space.
 
+use crate::btf_check::Checker;
 use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::object::Object;
@@ -45,13 +46,15 @@ impl Kernel {
 impl Sys<'_> {
     /// Makes an object of types, and says in `log` why it does not.
     pub(crate) fn btf_load(&mut self, bytes: &[u8], level: u32, log: &mut String) -> Result<Fd, Errno> {
-        let _ = level;
+        let (good, text) = Checker::check(bytes, level);
+        log.push_str(&text);
+        good?;
+        // What the kernel takes and cannot be read here would be a type of a kind that came later.
         let btf = Btf::parse(bytes).map_err(|error| {
-            log.push_str(&format!("{error}\n"));
-            Errno::EINVAL
+            log.push_str(&format!("not emulated: {error}\n"));
+            Errno::EOPNOTSUPP
         })?;
-        self.core.objects.room()?;
-        self.core.files.room()?;
+        self.core.room()?;
         let info = BtfInfo {
             btf: Arc::new(btf),
             raw: Some(Arc::from(bytes)),

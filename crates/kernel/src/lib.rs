@@ -62,6 +62,7 @@
 pub mod bpf;
 mod bpffs;
 mod bprintf;
+mod btf_check;
 mod btf_object;
 mod btf_show;
 mod config;

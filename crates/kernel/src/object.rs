@@ -30,6 +30,8 @@ pub(crate) enum Object {
     Dir(NodeId),
     Link(Box<Link>),
     Iter(Box<IterFile>),
+    /// Runs are counted as long as it is open (`BPF_ENABLE_STATS`).
+    Stats,
 }
 
 impl Object {
@@ -40,9 +42,12 @@ impl Object {
             Object::Prog(_) => Some(Noun::Prog),
             Object::Btf(_) => Some(Noun::Btf),
             Object::Link(_) => Some(Noun::Link),
-            Object::Perf(_) | Object::Outside(_) | Object::Token(_) | Object::Dir(_) | Object::Iter(_) => {
-                None
-            }
+            Object::Perf(_)
+            | Object::Outside(_)
+            | Object::Token(_)
+            | Object::Dir(_)
+            | Object::Iter(_)
+            | Object::Stats => None,
         }
     }
 }
@@ -235,6 +240,11 @@ impl Objects {
             Object::Prog(prog) => Some(prog),
             _ => None,
         }
+    }
+
+    /// What tells a program apart from others (`bpf_prog_info.tag`).
+    pub(crate) fn prog_tag(&self, id: ObjRef) -> Option<[u8; 8]> {
+        self.prog(id)?.told.digest.first_chunk().copied()
     }
 
     pub(crate) fn prog_mut(&mut self, id: ObjRef) -> Option<&mut Prog> {

@@ -158,11 +158,17 @@ impl Kernel {
         let mut prepared = self.prepare(&info, &run, setup)?;
         self.core.objects.retain(id);
         let task = self.core.enter_cpu(&self.memory, run.cpu);
+        let started = self.core.clock.monotonic_ns;
         let ran = match self.memory.take_refused() {
             Some(refused) => Err(RunError::HostLimit(over_limit(&refused))),
             None => self.run_all(&program, &info, stack, &mut run, &mut prepared),
         };
         let ran = ran.map(|ran| self.judged(ran, &program, &info));
+        let took = self.core.clock.monotonic_ns.saturating_sub(started);
+        if let Some(prog) = self.core.objects.prog_mut(id).filter(|_| self.core.stats > 0) {
+            prog.told.run_cnt += u64::from(run.repeat.max(1));
+            prog.told.run_time_ns += took;
+        }
         self.finish(id, prepared);
         if let Some(task) = task {
             self.core.task = task;

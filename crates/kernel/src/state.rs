@@ -110,6 +110,8 @@ pub(crate) struct Core {
     pub(crate) verifier: Option<Box<dyn Verify>>,
     /// What [`Config::memory`] refused to the last call of user space.
     pub(crate) refused: Option<OverLimit>,
+    /// How many descriptors have runs counted.
+    pub(crate) stats: u32,
     /// What is running.
     pub(crate) now: Invocation,
 }
@@ -161,6 +163,7 @@ impl Core {
             tracepoints: Tracepoints::default(),
             verifier: None,
             refused: None,
+            stats: 0,
             now: Invocation::default(),
         }
     }
@@ -221,6 +224,7 @@ impl Core {
                     self.drop_unpinned();
                 }
                 Object::Btf(_) | Object::Token(_) => {}
+                Object::Stats => self.stats -= 1,
                 Object::Link(link) => self.end_link(id, &link),
                 Object::Iter(file) => self.end_iter(&file),
             }

@@ -18,6 +18,7 @@ mod prog_info;
 mod prog_load;
 mod query;
 mod raw_tp;
+mod stats;
 mod task_fd;
 mod test_run;
 mod user;
@@ -39,9 +40,9 @@ enum Handler {
 }
 
 /// The handler of a command.
-fn handler(cmd: Cmd) -> Option<Handler> {
+fn handler(cmd: Cmd) -> Handler {
     use Handler::{Kernel, Sys};
-    Some(match cmd {
+    match cmd {
         Cmd::MapCreate => Sys(map_create::create),
         Cmd::MapLookupElem => Sys(elem::lookup),
         Cmd::MapUpdateElem => Sys(elem::update),
@@ -68,6 +69,9 @@ fn handler(cmd: Cmd) -> Option<Handler> {
         Cmd::ProgTestRun => Kernel(test_run::test_run),
         Cmd::ProgLoad => Sys(prog_load::prog_load),
         Cmd::BtfLoad => Sys(btf_load::btf_load),
+        Cmd::EnableStats => Sys(stats::enable),
+        Cmd::ProgBindMap => Sys(stats::bind_map),
+        Cmd::ProgStreamReadByFd => Sys(stats::read_stream),
         Cmd::ProgAttach => Sys(attach::attach),
         Cmd::ProgDetach => Sys(attach::detach),
         Cmd::ProgQuery => Sys(query::query),
@@ -77,8 +81,19 @@ fn handler(cmd: Cmd) -> Option<Handler> {
         Cmd::LinkUpdate => Sys(link::update),
         Cmd::LinkDetach => Sys(link::detach),
         Cmd::IterCreate => Sys(iter::create),
-        _ => return None,
-    })
+    }
+}
+
+/// Does what a program asks for (`bpf_sys_bpf`).
+///
+/// # Errors
+/// `EINVAL`: programs cannot ask for that. Those of the command.
+pub(crate) fn from_program(sys: &mut Sys<'_>, cmd: Cmd, call: &mut Call<'_>) -> Result<i32, Errno> {
+    call.check(cmd)?;
+    match handler(cmd) {
+        Handler::Sys(run) => run(sys, call),
+        Handler::Kernel(_) => Err(Errno::EINVAL),
+    }
 }
 
 impl Kernel {
@@ -116,7 +131,7 @@ impl Kernel {
         let mut call = Call::new(attr, user)?;
         let cmd = Cmd::from_u32(cmd).ok_or(Errno::EINVAL)?;
         call.check(cmd)?;
-        let result = match handler(cmd).ok_or(Errno::EOPNOTSUPP)? {
+        let result = match handler(cmd) {
             Handler::Sys(run) => run(&mut self.sys(), &mut call),
             Handler::Kernel(run) => run(self, &mut call),
         };

@@ -7,7 +7,8 @@ use crate::sys::Sys;
 use skep_abi::Errno;
 use skep_abi::attr::prog_load as field;
 use skep_abi::ctx::Field;
-use skep_btf::{Btf, StrOff};
+use skep_btf::core::{self, Relocator, Target};
+use skep_btf::{Btf, CoreRelo, StrOff, TypeId};
 use skep_verifier::{Refusal, Stage};
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ const MAX_RECORD: u32 = 252;
 /// Bytes of `struct bpf_func_info` and `struct bpf_line_info`.
 pub(super) const FUNC_RECORD: usize = 8;
 pub(super) const LINE_RECORD: usize = 16;
+/// Bytes of `struct bpf_core_relo`.
+const RELO_RECORD: usize = 16;
 
 /// What was read.
 #[derive(Default)]
@@ -59,6 +62,16 @@ const LINES: Kind = Kind {
     unknown: "nonzero tailing record in line_info",
 };
 
+const RELOS: Kind = Kind {
+    stage: Stage::CoreRelos,
+    count: &field::core_relo_cnt,
+    size: &field::core_relo_rec_size,
+    at: &field::core_relos,
+    known: RELO_RECORD,
+    bad_size: "",
+    unknown: "nonzero tailing record in core_relo",
+};
+
 impl Infos {
     /// Reads what there is. What is wrong with it is for the verifier to say when it comes to it.
     pub(super) fn read(sys: &Sys<'_>, call: &mut Call<'_>, load: &mut ProgLoad, asked: &mut Asked) -> Infos {
@@ -87,6 +100,10 @@ impl Infos {
         }
         let good = named.map_or(lines.len(), |at| at + 1);
         load.lines = lines[..good].iter().map(|it| line(it, &btf)).collect();
+        let relos = infos.take(call, &RELOS, asked);
+        if let Err(refusal) = relocate(sys, load, &btf, &relos) {
+            asked.refusals.insert(0, (Stage::CoreRelos, refusal));
+        }
         infos
     }
 
@@ -118,6 +135,43 @@ impl Infos {
         }
         records
     }
+}
+
+/// Patches what depends on the kernel's types, for programs whose loader leaves that to the kernel (`check_core_relo`,
+/// `bpf_core_apply`).
+fn relocate(sys: &Sys<'_>, load: &mut ProgLoad, btf: &Btf, relos: &[u8]) -> Result<(), Refusal> {
+    let refusal = |text: String| Refusal { errno: Errno::EINVAL, text };
+    let (relos, _) = relos.as_chunks::<RELO_RECORD>();
+    if relos.is_empty() {
+        return Ok(());
+    }
+    let kernel = sys.core.btf.as_ref().ok_or_else(|| refusal(String::new()))?;
+    let mut target = Target::new(&kernel.vmlinux);
+    for (name, module) in &kernel.modules {
+        target = target.with_module(name, module);
+    }
+    let mut relocator = Relocator::new(btf, target);
+    for (index, record) in relos.iter().enumerate() {
+        let relo = CoreRelo {
+            insn_off: word(record, 0),
+            type_id: TypeId(word(record, 1)),
+            access: StrOff(word(record, 2)),
+            kind: word(record, 3),
+        };
+        let (slot, len) = (relo.insn_off as usize / 8, load.insns.len());
+        if !relo.insn_off.is_multiple_of(8) || slot >= len {
+            let off = relo.insn_off;
+            let text = format!("Invalid core_relo[{index}].insn_off:{off} prog->len:{len}\n");
+            return Err(refusal(text));
+        }
+        if btf.type_by_id(relo.type_id).is_none() {
+            return Err(refusal(format!("relo #{index}: bad type id {}\n", relo.type_id.0)));
+        }
+        let failed = |error: core::Error| refusal(format!("prog '': relo #{index}: {error}\n"));
+        let outcome = relocator.relocate(&relo).map_err(failed)?;
+        core::patch(&mut load.insns, slot, &outcome).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// The types of a program: of user space, not the kernel's.

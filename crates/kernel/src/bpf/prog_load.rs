@@ -96,7 +96,8 @@ fn attach_target(sys: &Sys<'_>, call: &Call<'_>, load: &mut ProgLoad) -> Result<
     if bad { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
-/// A kernel that has no keys finds none, and no signature that goes with one.
+/// A kernel without keys has its own keyrings, and nothing that compares signatures
+/// (`bpf_prog_verify_signature`, `bpf_verify_pkcs7_signature`).
 fn signed(call: &mut Call<'_>) -> Errno {
     /// `VERIFY_USE_PLATFORM_KEYRING`: keyrings of the kernel are up to this one.
     const LAST_SYSTEM_KEYRING: u32 = 2;
@@ -104,8 +105,8 @@ fn signed(call: &mut Call<'_>) -> Errno {
         return Errno::EINVAL;
     }
     match call.read(call.u64(&field::signature), call.u32(&field::signature_size) as usize) {
-        Ok(_) => Errno::EBADMSG,
-        Err(errno) => errno,
+        Ok(_) => Errno::EOPNOTSUPP,
+        Err(_) => Errno::ENOMEM,
     }
 }
 

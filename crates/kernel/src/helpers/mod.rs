@@ -51,6 +51,7 @@ mod xdp;
 
 pub(crate) use cgroup::is_under as is_under_cgroup;
 pub(crate) use path::path_d_path;
+pub(crate) use printk::stream_vprintk;
 pub(crate) use probed::may_signal;
 pub(crate) use timer::{task_work, wq_init, wq_set_callback, wq_start};
 

@@ -38,6 +38,17 @@ pub(super) fn snprintf(env: &mut Env<'_, '_>) -> Answer {
     ret(len as u64 + 1)
 }
 
+/// `bpf_stream_vprintk_impl(stream_id, fmt, args, len, aux)`: to one of the program's streams, for whoever loaded it.
+pub(crate) fn stream_vprintk(env: &mut Env<'_, '_>) -> Answer {
+    let args = args(env, 2, 3)?;
+    let format = string(env, 1)?;
+    let (text, _) = formatted(env, &format, &args, MAX_PRINTK)?;
+    let (stream, id) = (env.arg(0) as u32, skep_maps::ObjRef(env.call.program().tag() as u32));
+    let prog = env.core.objects.prog_mut(id).ok_or(Errno::ENOENT)?;
+    prog.told.streams.write(stream, &text)?;
+    ret(0)
+}
+
 fn print_line(env: &mut Env<'_, '_>, format: &[u8], args: &[u64]) -> Answer {
     let (mut text, len) = formatted(env, format, args, MAX_PRINTK)?;
     // The event's text is a C string: it ends at a NUL that `%c` printed.

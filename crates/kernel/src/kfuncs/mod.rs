@@ -18,7 +18,8 @@ mod throw;
 
 use crate::helpers::env::{Called, Env};
 use crate::helpers::{
-    CALL_COST, Func, RESUME_COST, Resume, outcome, path_d_path, task_work, wq_init, wq_set_callback, wq_start,
+    CALL_COST, Func, RESUME_COST, Resume, outcome, path_d_path, stream_vprintk, task_work, wq_init,
+    wq_set_callback, wq_start,
 };
 use crate::state::Core;
 use skep_vm::{Call, Continuation, HostFault, Outcome};
@@ -147,6 +148,8 @@ kfuncs! {
     bpf_copy_from_user_str_dynptr => dynptr::read_user_string;
 
     bpf_strcmp => strings::cmp;
+    bpf_stream_vprintk_impl => stream_vprintk;
+
     bpf_strcasecmp => strings::casecmp;
     bpf_strchr => strings::chr;
     bpf_strnchr => strings::nchr;

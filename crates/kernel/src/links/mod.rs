@@ -195,7 +195,7 @@ impl Core {
             Err(Errno::EOPNOTSUPP | Errno::ENOENT) => return Ok(String::new()),
             other => other?,
         };
-        let tag = self.objects.link(id).and_then(|it| it.prog).map(|_| [0; 8]);
+        let tag = self.objects.link(id).and_then(|it| it.prog).and_then(|it| self.objects.prog_tag(it));
         let cgroup = match info.details {
             LinkDetails::Iter { over: IterInfo::Cgroup { cgroup_id, .. }, .. } => {
                 self.hooks.cgroups.path_text(cgroup_id)

@@ -149,6 +149,8 @@ impl Sys<'_> {
         let told = Told {
             verified_insns: examined.processed,
             max_ctx: examined.max_ctx_offset,
+            maps: resolved.maps.iter().map(|it| it.0).collect(),
+            map_uses: uses.by_slot.iter().map(|it| (it.0, uses.maps[it.1].0)).collect(),
             ..self.told(load, records, target.is_some())
         };
         // The tag is how traps and helpers know the program again.
@@ -163,7 +165,7 @@ impl Sys<'_> {
             program: Arc::new(program.with_tag(tag)),
             maps: resolved.maps.iter().map(|it| it.0).collect(),
             btfs: told.btf.into_iter().collect(),
-            told,
+            told: Box::new(told),
             arena: resolved.arena,
             text_base,
             extended: false,
@@ -202,6 +204,7 @@ impl Sys<'_> {
         let attaches = load.attach_btf_id != 0 && !of_prog;
         Told {
             insns: load.insns.clone(),
+            digest: super::digest(&load.insns),
             btf,
             func_records: records.funcs,
             line_records: records.lines,

@@ -2,23 +2,29 @@
 
 mod attach;
 pub(crate) mod check;
+mod digest;
 mod extend;
 mod lines;
 mod load;
 mod resolve;
+mod streams;
 mod text;
 mod uses;
 mod verifier;
 mod verify;
 mod view;
+mod xlated;
 
+pub(crate) use digest::digest;
 pub use lines::{FuncInfo, LineInfo};
 pub(crate) use load::Loading;
+pub(crate) use streams::Streams;
 pub(crate) use text::TextMap;
 pub use verifier::Verifier;
 pub use verify::{
     Asked, AttachView, Examined, MapView, ModuleView, NotVerified, ProgView, Rejection, Verdict, Verify,
 };
+pub(crate) use xlated::{Xlated, xlate};
 
 use skep_abi::ProgType;
 use skep_btf::Btf;
@@ -167,8 +173,7 @@ pub(crate) struct Prog {
     /// Types that it keeps, each with a reference.
     pub(crate) btfs: Vec<ObjRef>,
     /// What user space can ask of it beside.
-    #[allow(dead_code, reason = "not all of it is asked for yet")]
-    pub(crate) told: Told,
+    pub(crate) told: Box<Told>,
     /// The arena among them, if it uses one.
     pub(crate) arena: Option<ObjRef>,
     /// Its range of function pointers.
@@ -193,10 +198,20 @@ pub(crate) struct Records {
 
 /// What user space is told of a program that nothing else needs.
 #[derive(Debug, Default)]
-#[allow(dead_code, reason = "not all of it is asked for yet")]
 pub(crate) struct Told {
     /// The instructions as they were loaded.
     pub(crate) insns: Vec<Insn>,
+    /// A hash of them; its first bytes are the program's tag.
+    pub(crate) digest: [u8; 32],
+    /// Its maps, and those that were bound to it.
+    pub(crate) maps: Vec<ObjRef>,
+    /// Which of its instructions name maps, by slot.
+    pub(crate) map_uses: Vec<(usize, ObjRef)>,
+    /// How often it ran while that was counted, and how long that took.
+    pub(crate) run_cnt: u64,
+    pub(crate) run_time_ns: u64,
+    /// What it wrote for whoever loaded it.
+    pub(crate) streams: Streams,
     /// The object of its own types.
     pub(crate) btf: Option<ObjRef>,
     /// The records of functions and lines as they were given, with the sizes that the kernel knows.

@@ -65,4 +65,6 @@ subjects! {
     pins
     test_edges
     test_run
+    prog_info
+    btf_load
 }

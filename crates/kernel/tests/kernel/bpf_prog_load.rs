@@ -223,6 +223,52 @@ fn functions_and_lines() {
 }
 
 #[test]
+fn the_kernel_relocates() {
+    let mut caller = Caller::typed();
+    let kernel = caller.kernel.btf().unwrap().vmlinux.clone();
+    let task = kernel.find(skep_btf::Kind::Struct, "task_struct").unwrap();
+    let mut btf = BtfBuilder::new();
+    let int = btf.int("int", 4, IntEncoding::Signed);
+    let mini = btf.structure("task_struct___mini", 4, &[("pid", int, 0)]);
+    let main = btf.func("main", Linkage::Global, int, &[]);
+    let access = btf.string("0:0");
+    let bytes = btf.build().unwrap().to_bytes();
+    let btf = caller.kernel.btf_load(&bytes).unwrap();
+    let mut load = |insn_off: u32, type_id: u32, size: u64| {
+        // r0 = the offset of `pid`.
+        let attr = caller.load_attr(SOCKET_FILTER, &asm("r0 = 0\nexit"));
+        let (funcs, relos) =
+            (caller.put(&words(&[0, main.0])), caller.put(&words(&[insn_off, type_id, access.0, 0])));
+        let log = caller.put(&[0; 1024]);
+        let mut attr = attr
+            .with(&field::prog_btf_fd, btf.0 as u64)
+            .with(&field::func_info, funcs)
+            .with(&field::func_info_rec_size, 8)
+            .with(&field::func_info_cnt, 1)
+            .with(&field::core_relos, relos)
+            .with(&field::core_relo_rec_size, size)
+            .with(&field::core_relo_cnt, 1)
+            .with(&field::log_level, 1)
+            .with(&field::log_buf, log)
+            .with(&field::log_size, 1024);
+        let answer = caller.call(Cmd::ProgLoad, &mut attr);
+        let value = answer.map(|fd| {
+            let packet = skep_kernel::PacketCtx::new(vec![0; 64]).into();
+            caller.kernel.run(Fd(fd), skep_kernel::Run::new(packet)).unwrap().r0
+        });
+        let text = caller.text(log, 1024);
+        (value, text[..text.find("processed").unwrap()].to_owned())
+    };
+    let offset = kernel.field(task, "pid").unwrap().bit_offset / 8;
+    assert_eq!(load(0, mini.0, 16).0, Ok(offset));
+    let invalid = |text: &str| (Err(Errno::EINVAL), text.to_owned());
+    assert_eq!(load(4, mini.0, 16), invalid("Invalid core_relo[0].insn_off:4 prog->len:2\n"));
+    assert_eq!(load(16, mini.0, 16), invalid("Invalid core_relo[0].insn_off:16 prog->len:2\n"));
+    assert_eq!(load(0, 99, 16), invalid("relo #0: bad type id 99\n"));
+    assert_eq!(load(0, mini.0, 12), invalid(""));
+}
+
+#[test]
 fn maps_by_index() {
     let mut caller = Caller::new();
     let map = caller.kernel.map_create(&MapSpec::new(MapType::Array, 4, 8, 1)).unwrap();

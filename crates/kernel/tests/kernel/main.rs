@@ -6,6 +6,7 @@ mod bpf_files;
 mod bpf_maps;
 mod bpf_perf_event_output;
 mod bpf_prog_load;
+mod bpf_streams;
 mod bpffs;
 mod c_types;
 mod casts;

@@ -3,7 +3,7 @@
 use crate::support::{eval, load, set_value, value, value_map};
 use crate::types::{kernel_with_types, object};
 use skep_abi::{Errno, MapType, ProgType};
-use skep_kernel::{Class, Fd, Kernel, MapSpec, OutsideKind, Run, RunError};
+use skep_kernel::{Fd, Kernel, MapSpec, OutsideKind, Run, RunError};
 
 /// The attributes of a command: numbers at offsets.
 fn attr(fields: &[(usize, u64, usize)]) -> Vec<u8> {
@@ -81,11 +81,35 @@ fn what_is_refused() {
     ] {
         assert_eq!(machine.bpf(command, &fields, size), errno.neg(), "{command} {fields:?}");
     }
-    let class = |machine: &mut Machine, command, fields: &[(usize, u64, usize)]| {
-        machine.call(command, &attr(fields), 128).map_err(|error| error.class())
+    assert_eq!(machine.bpf(5, &[], 128), Errno::E2BIG.neg(), "a program without instructions");
+    assert_eq!(machine.bpf(0, &[(0, 2, 4), (48, 3, 4)], 128), Errno::EINVAL.neg());
+}
+
+#[test]
+fn a_program_loads_types_and_a_program() {
+    let mut machine = Machine::new();
+    let addr = {
+        let text = format!("r0 = map[fd:{}][0]+0 ll\nexit", machine.attr);
+        eval(&mut machine.kernel, &text) as u64
     };
-    assert_eq!(class(&mut machine, 5, &[]), Err(Class::NotEmulated));
-    assert_eq!(class(&mut machine, 0, &[(0, 2, 4), (48, 3, 4)]), Err(Class::NotEmulated));
+    // `r0 = 2; exit` and the license lie behind the attributes, and so do types: an int.
+    let prog = [(200, 0x2_0000_00b7, 8), (208, 0x95, 8), (216, 0x4c_5047, 4)];
+    let load = [(0, 6, 4), (4, 2, 4), (8, addr + 200, 8), (16, addr + 216, 8)];
+    let fd = machine.bpf(5, &[&load[..], &prog].concat(), 168);
+    assert!(fd > 0, "{fd}");
+    let info = machine.kernel.prog_info(Fd(fd as i32)).unwrap();
+    assert!(matches!(info.verdict, skep_kernel::Verdict::Accepted { .. }), "it is verified");
+    let types = [
+        (200, 0x18_0001_eb9f, 8),
+        (208, 0x10_0000_0000, 8),
+        (216, 0x5_0000_0010, 8),
+        (224, 0x0100_0000_0000_0001, 8),
+        (232, 0x0100_0020_0000_0004, 8),
+        (240, 0x746e_6900, 4),
+    ];
+    let fd = machine.bpf(18, &[&[(0, addr + 200, 8), (16, 45, 4)][..], &types].concat(), 40);
+    assert!(fd > 0, "{fd}");
+    assert!(machine.kernel.btf_info(Fd(fd as i32)).is_ok());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! `BPF_OBJ_GET_INFO_BY_FD` (`kernel/bpf/syscall.c`): one file per kind of object.
 
+mod btf;
 mod link;
 mod map;
+mod prog;
 
 use super::Call;
 use crate::object::Object;
@@ -18,6 +20,8 @@ pub(super) fn get(sys: &mut Sys<'_>, call: &mut Call<'_>) -> Result<i32, Errno> 
     match sys.core.objects.get(id) {
         Some(Object::Map(_)) => map::fill(sys, call, id),
         Some(Object::Link(_)) => link::fill(sys, call, id),
+        Some(Object::Prog(_)) => prog::fill(sys, call, id),
+        Some(Object::Btf(_)) => btf::fill(sys, call, id),
         _ => Err(Errno::EINVAL),
     }?;
     Ok(0)
