@@ -38,6 +38,8 @@ pub enum NextHop {
 /// An element of a map that something is sent through.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Through {
+    /// The map's id.
+    pub map_id: u32,
     /// The map's name.
     pub map: String,
     /// Its type.

@@ -45,6 +45,7 @@
 //! # Where things are
 //! - `kernel`, `maps`, `prog`, `perf`: what user space does with fds; `sys` is what such calls work on
 //! - `bpf`: `bpf(2)` itself, which decodes and calls those
+//! - `hooks`, `links`, `events`: what is attached where, by which links, and what happens to it
 //! - `fire`: contexts made from what a program is attached to and arguments by name
 //! - `run`, `context`, `host`: one invocation of a program, and what it sees
 //! - `kfuncs`: kernel functions that programs call by BTF id, one row each
@@ -69,6 +70,7 @@ mod config;
 mod context;
 mod csum;
 mod effects;
+mod events;
 mod fields;
 mod files;
 pub(crate) mod fire;
@@ -117,6 +119,7 @@ pub use btf_object::BtfInfo;
 pub use config::{Clock, Config, Task};
 pub use context::{Context, PacketCtx, PtRegs, StructCtx};
 pub use effects::{Branch, Effects, PerfValue, Remote, Signal};
+pub use events::{Called, CgroupAnswer, Hop, Journey, Outcome, Stage};
 pub use files::{Credentials, Fd, Process, UserNs};
 pub use fire::{Arch, Arm64Regs, Fire, Target};
 pub use helpers::emulated_helpers;

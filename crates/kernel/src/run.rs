@@ -126,22 +126,25 @@ impl Kernel {
     /// go with the type, no room.
     pub fn run(&mut self, fd: Fd, mut run: Run<'_>) -> Result<Ran, RunError> {
         let ctx = std::mem::take(&mut run.ctx);
-        self.run_as(fd, run, Setup::from(ctx))
+        let id = self.runnable(fd)?;
+        self.run_as(id, run, Setup::from(ctx))
+    }
+
+    /// The program that an fd stands for, to be run.
+    pub(crate) fn runnable(&self, fd: Fd) -> Result<ObjRef, RunError> {
+        let id = self.core.prog_of(fd);
+        id.map_err(|errno| RunError::BadInput(format!("fd {fd} is no program ({errno})")))
     }
 
     /// Runs a program with a context that was made for it.
-    pub(crate) fn run_as(&mut self, fd: Fd, run: Run<'_>, setup: Setup) -> Result<Ran, RunError> {
-        let id = self
-            .core
-            .prog_of(fd)
-            .map_err(|errno| RunError::BadInput(format!("fd {fd} is no program ({errno})")))?;
+    pub(crate) fn run_as(&mut self, id: ObjRef, run: Run<'_>, setup: Setup) -> Result<Ran, RunError> {
         let ran = self.run_prog(id, run, setup);
         self.core.sockets.end_run(&self.memory);
         self.core.sweep(&self.memory);
         ran
     }
 
-    /// The same, of a program by its number, and perhaps in the middle of another one's run.
+    /// The same, perhaps in the middle of another program's run.
     pub(crate) fn run_prog(
         &mut self,
         id: ObjRef,

@@ -27,6 +27,7 @@ mod error;
 mod event_type;
 mod events;
 mod handlers;
+mod happen;
 mod machine;
 mod map;
 mod map_kinds;
@@ -61,6 +62,7 @@ pub use skep_kernel::{
     Arch, Args, Class, Clock, Context, FieldValue, LineInfo, Note, PacketCtx, PtRegs, Ran, Report, Run,
     Target, TargetBtf, Task, TraceLine,
 };
+pub use skep_kernel::{Called, CgroupAnswer, Device, Hop, Journey, LinkCreate, Outcome, Stage};
 pub use skep_kernel::{ObjectError, ObjectMut, SocketSpec};
 pub use skep_loader as loader;
 pub use skep_loader::Kconfig;

@@ -11,7 +11,6 @@ use super::setup::Setup;
 use super::{Firing, Refusal};
 use crate::context::Context;
 use crate::effects::Effects;
-use crate::files::Fd;
 use crate::kernel::Kernel;
 use crate::object::Noun;
 use crate::report::RunError;
@@ -28,7 +27,7 @@ type Row = Vec<(String, FieldValue)>;
 
 impl Firing<'_, '_> {
     /// Runs an iterator over its objects.
-    pub(super) fn iterate(mut self, fd: Fd, name: &str, mut run: Run<'_>) -> Result<Ran, RunError> {
+    pub(super) fn iterate(mut self, name: &str, mut run: Run<'_>) -> Result<Ran, RunError> {
         let prepared = self.prepare(name).map_err(RunError::BadInput)?;
         let (btf, id, rows, meta, seq) = prepared;
         let mut output = Vec::new();
@@ -45,7 +44,7 @@ impl Firing<'_, '_> {
                 hook: run.hook.as_deref_mut().map(|it| it as _),
                 ..Run::default()
             };
-            let mut ran = self.kernel.run_as(fd, again, setup)?;
+            let mut ran = self.kernel.run_as(self.id, again, setup)?;
             output = ran.output.take().unwrap_or_default();
             effects.then(std::mem::take(&mut ran.effects));
             sum = (sum.0 + ran.insns, sum.1 + ran.charges, {

@@ -98,10 +98,14 @@ impl Kernel {
     /// # Errors
     /// As [`Kernel::run`]; and arguments that the target does not have, or values that do not fit them.
     pub fn fire(&mut self, fd: Fd, fire: Fire<'_, '_>) -> Result<Ran, RunError> {
-        let id = self.core.prog_of(fd).ok();
-        let info = id.and_then(|id| self.core.objects.prog(id)).map(|it| it.info.clone());
-        let (Some(id), Some(info)) = (id, info) else {
-            return Err(RunError::BadInput(format!("fd {fd} is no program")));
+        let id = self.runnable(fd)?;
+        self.fire_at(id, fire)
+    }
+
+    /// Fires a program of any origin: see [`Kernel::fire`].
+    pub(crate) fn fire_at(&mut self, id: ObjRef, fire: Fire<'_, '_>) -> Result<Ran, RunError> {
+        let Some(info) = self.core.objects.prog(id).map(|it| it.info.clone()) else {
+            return Err(RunError::BadInput(format!("object {} is no program", id.0)));
         };
         let Core { keep, user, world, .. } = &mut self.core;
         keep.next_firing(&self.memory, user, world);
@@ -122,14 +126,14 @@ impl Kernel {
             kernel: self,
         };
         if let Target::Btf { attach: AttachType::TraceIter, name, .. } = fire.target {
-            return firing.iterate(fd, name, run);
+            return firing.iterate(name, run);
         }
         let setup = firing.setup().map_err(RunError::BadInput)?;
         if setup.usdt {
             // The cookie of the attachment is libbpf's then, and says which specification it is.
             run.cookie = 0;
         }
-        self.run_as(fd, run, setup)
+        self.run_as(id, run, setup)
     }
 }
 

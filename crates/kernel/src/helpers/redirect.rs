@@ -57,6 +57,7 @@ fn target(env: &Env<'_, '_>, id: ObjRef, key: &[u8]) -> Result<Option<u32>, Stop
 
 fn note(env: &mut Env<'_, '_>, id: ObjRef, key: &[u8], ifindex: u32, flags: u64) {
     let through = env.core.objects.map(id).map(|it| Through {
+        map_id: env.core.objects.number(id),
         map: it.map.spec().name.clone(),
         kind: it.map.spec().kind,
         key: key.to_vec(),

@@ -40,7 +40,7 @@ mod with;
 pub use attach::ProgAttach;
 pub(crate) use create::Wants;
 pub use info::{IterInfo, LinkDetails, LinkInfo, PerfLinkInfo};
-pub(crate) use iter::IterFile;
+pub(crate) use iter::{Aux, IterFile};
 pub use netlink::{TcFilter, XdpProgs};
 pub(crate) use probes::{Lists, check_kprobe_multi, check_uprobe_multi};
 pub(crate) use query::{Places, places_of};

@@ -13,6 +13,7 @@ mod casts;
 mod current_task;
 mod d_path;
 mod descriptors;
+mod events;
 mod fdinfo;
 mod fire;
 mod fire_types;
