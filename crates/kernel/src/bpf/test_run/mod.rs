@@ -7,13 +7,13 @@ mod sockets;
 mod xdp;
 
 use super::Call;
-use crate::files::Fd;
 use crate::fire::Setup;
 use crate::kernel::Kernel;
 use crate::report::{Class, RunError};
 use crate::run::{Ran, Run};
 use skep_abi::attr::test as field;
 use skep_abi::{Errno, ProgType};
+use skep_maps::ObjRef;
 
 /// Where the time for a run is not the program's own.
 const PAGE: u32 = 4096;
@@ -50,7 +50,7 @@ pub(super) fn test_run(kernel: &mut Kernel, call: &mut Call<'_>) -> Result<i32, 
 
 /// What is to be run.
 struct Test {
-    fd: Fd,
+    prog: ObjRef,
     prog_type: ProgType,
     expected_attach_type: u32,
     /// One past the last byte of its context that it touches (`max_ctx_offset`).
@@ -59,11 +59,10 @@ struct Test {
 
 impl Test {
     fn of(kernel: &Kernel, call: &Call<'_>) -> Result<Test, Errno> {
-        let fd = call.fd(&field::prog_fd);
-        let id = kernel.core.prog_of(fd)?;
+        let id = kernel.core.prog_of(call.fd(&field::prog_fd))?;
         let prog = kernel.core.objects.prog(id).ok_or(Errno::EINVAL)?;
         Ok(Test {
-            fd,
+            prog: id,
             prog_type: prog.info.prog_type,
             expected_attach_type: prog.info.expected_attach_type,
             max_ctx: prog.told.max_ctx,
@@ -74,7 +73,7 @@ impl Test {
     fn run(&self, kernel: &mut Kernel, run: Run<'_>, setup: Setup) -> Result<Times, Errno> {
         let turns = u64::from(run.repeat.max(1));
         let before = kernel.core.clock.monotonic_ns;
-        let ran = kernel.run_as(self.fd, run, setup).map_err(|error| errno(&error))?;
+        let ran = kernel.run_as(self.prog, run, setup).map_err(|error| errno(&error))?;
         let took = kernel.core.clock.monotonic_ns.saturating_sub(before) / turns;
         Ok(Times { ran, duration: u32::try_from(took).unwrap_or(u32::MAX) })
     }
