@@ -8,6 +8,8 @@
 //!
 //! The package is for integration tests alone: cargo passes `--wrap` to nothing else.
 
+mod paths;
 mod wrap;
 
-pub use wrap::{start, with};
+pub use paths::show;
+pub use wrap::Machine;

@@ -4,9 +4,9 @@
 //! middle of a call of ours among them: whether something is ours to answer is asked without a lock.
 #![expect(unsafe_code, reason = "these are functions of libc: their arguments are as C has them")]
 
-use libc::{c_int, c_long};
+use libc::{c_int, c_long, c_ulong, c_void, epoll_event, nfds_t, off_t, pollfd, size_t, ssize_t};
 use skep_abi::Errno;
-use skep_exec::{HostProcess, is_placeholder};
+use skep_exec::{HostProcess, has_mappings, is_placeholder};
 use skep_kernel::Kernel;
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,23 +19,45 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Puts libbpf on this kernel from now on.
-///
-/// What was opened on the kernel before is closed, as far as this can be seen: descriptors of it are no longer emulated ones.
-///
-/// # Panics
-/// The host has what a process needs for none.
-pub fn start(kernel: Kernel) {
-    let process = HostProcess::new(kernel).expect("a process on the emulated kernel");
-    *lock() = Some(process);
+/// How long the host waits before the emulated kernel is asked again: programs may run in another thread meanwhile.
+const SLICE_MS: c_int = 5;
+
+/// One test at a time has libbpf.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// libbpf on an emulated kernel, for as long as this lives.
+#[derive(Debug)]
+pub struct Machine {
+    _turn: MutexGuard<'static, ()>,
 }
 
-/// Asks the kernel that libbpf is on.
-///
-/// # Panics
-/// Nothing was [started](start).
-pub fn with<T>(ask: impl FnOnce(&mut HostProcess) -> T) -> T {
-    inside(|process| ask(process.expect("start() comes first")))
+impl Machine {
+    /// Puts libbpf on a kernel, when no other test has it.
+    ///
+    /// # Panics
+    /// The host has no descriptors left, or lets no process read its own memory.
+    pub fn start(kernel: Kernel) -> Machine {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = HostProcess::new(kernel).expect("a process on the emulated kernel");
+        *lock() = Some(process);
+        Machine { _turn: turn }
+    }
+
+    /// Asks the kernel.
+    ///
+    /// # Panics
+    /// Never: it is there for as long as this.
+    pub fn with<T>(&self, ask: impl FnOnce(&mut HostProcess) -> T) -> T {
+        inside(|process| ask(process.expect("it is there")))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let process = lock().take();
+        crate::paths::forget();
+        drop(process);
+    }
 }
 
 fn lock() -> MutexGuard<'static, Option<HostProcess>> {
@@ -66,7 +88,7 @@ fn answer(run: impl FnOnce(&mut HostProcess) -> Result<i64, Errno>) -> c_long {
     })
 }
 
-fn answer_int(run: impl FnOnce(&mut HostProcess) -> Result<i32, Errno>) -> c_int {
+pub(crate) fn answer_int(run: impl FnOnce(&mut HostProcess) -> Result<i32, Errno>) -> c_int {
     // It was an i32.
     answer(|process| run(process).map(i64::from)) as c_int
 }
@@ -87,6 +109,28 @@ unsafe extern "C" {
     fn __real_dup3(from: c_int, to: c_int, flags: c_int) -> c_int;
     fn __real_fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int;
     fn __real_fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int;
+    fn __real_ioctl(fd: c_int, request: c_ulong, argument: c_long) -> c_int;
+    fn __real_read(fd: c_int, into: *mut c_void, len: size_t) -> ssize_t;
+    fn __real_mmap(
+        a: *mut c_void,
+        len: size_t,
+        prot: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: off_t,
+    ) -> *mut c_void;
+    fn __real_mmap64(
+        a: *mut c_void,
+        len: size_t,
+        prot: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: off_t,
+    ) -> *mut c_void;
+    fn __real_munmap(addr: *mut c_void, len: size_t) -> c_int;
+    fn __real_epoll_ctl(epoll: c_int, operation: c_int, fd: c_int, event: *mut epoll_event) -> c_int;
+    fn __real_epoll_wait(epoll: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int;
+    fn __real_poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
 }
 
 // In C the last arguments of `syscall`, `fcntl` and `ioctl` are `...`; callers put them where those of a function with
@@ -104,6 +148,9 @@ unsafe extern "C" fn __wrap_syscall(
 ) -> c_long {
     match number {
         libc::SYS_bpf => answer(|it| it.bpf(a as u32, b as u64, c as u32).map(i64::from)),
+        libc::SYS_perf_event_open => {
+            answer(|it| it.perf_event_open(a as u64, b as i32, c as i32, d as i32, e as u64).map(i64::from))
+        }
         // SAFETY: the same call.
         libc::SYS_dup3 => unsafe { c_long::from(__wrap_dup3(a as c_int, b as c_int, c as c_int)) },
         // SAFETY: the same call.
@@ -174,4 +221,138 @@ unsafe extern "C" fn __wrap_fcntl(fd: c_int, command: c_int, argument: c_long) -
 unsafe extern "C" fn __wrap_fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int {
     // SAFETY: the caller's call, as it was.
     duplicates(fd, command, argument).unwrap_or_else(|| unsafe { __real_fcntl64(fd, command, argument) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_ioctl(fd: c_int, request: c_ulong, argument: c_long) -> c_int {
+    if ours(fd) {
+        return answer_int(|it| it.ioctl(fd, request as u32, argument as u64));
+    }
+    // SAFETY: the caller's call, as it was.
+    unsafe { __real_ioctl(fd, request, argument) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_read(fd: c_int, into: *mut c_void, len: size_t) -> ssize_t {
+    if ours(fd) {
+        return answer(|it| it.read(fd, into.expose_provenance() as u64, len as u64)) as ssize_t;
+    }
+    // SAFETY: the caller's call, as it was.
+    unsafe { __real_read(fd, into, len) }
+}
+
+fn map(addr: *mut c_void, len: size_t, prot: c_int, flags: c_int, fd: c_int, offset: off_t) -> *mut c_void {
+    let addr = addr.expose_provenance() as u64;
+    let at = answer(|it| it.mmap(fd, addr, len as u64, prot, flags, offset as u64).map(|at| at as i64));
+    // -1 is MAP_FAILED.
+    std::ptr::with_exposed_provenance_mut(at as usize)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_mmap(
+    addr: *mut c_void,
+    len: size_t,
+    prot: c_int,
+    flags: c_int,
+    fd: c_int,
+    offset: off_t,
+) -> *mut c_void {
+    if flags & libc::MAP_ANONYMOUS == 0 && ours(fd) {
+        return map(addr, len, prot, flags, fd, offset);
+    }
+    // SAFETY: the caller's call, as it was.
+    unsafe { __real_mmap(addr, len, prot, flags, fd, offset) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_mmap64(
+    addr: *mut c_void,
+    len: size_t,
+    prot: c_int,
+    flags: c_int,
+    fd: c_int,
+    offset: off_t,
+) -> *mut c_void {
+    if flags & libc::MAP_ANONYMOUS == 0 && ours(fd) {
+        return map(addr, len, prot, flags, fd, offset);
+    }
+    // SAFETY: the caller's call, as it was.
+    unsafe { __real_mmap64(addr, len, prot, flags, fd, offset) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_munmap(addr: *mut c_void, len: size_t) -> c_int {
+    if has_mappings() && !INSIDE.get() {
+        let addr = addr.expose_provenance() as u64;
+        inside(|process| process.map(|it| it.unmapped(addr, len as u64)));
+    }
+    // SAFETY: the caller's call, as it was.
+    unsafe { __real_munmap(addr, len) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_epoll_ctl(
+    epoll: c_int,
+    operation: c_int,
+    fd: c_int,
+    event: *mut epoll_event,
+) -> c_int {
+    if ours(fd) {
+        // SAFETY: null, or an event that the caller wrote; the host is asked about the same one right away.
+        let events = unsafe { event.as_ref() }.map_or(0, |it| it.events);
+        if answer_int(|it| it.watch(epoll, operation, fd, events).map(|()| 0)) < 0 {
+            return -1;
+        }
+    }
+    // SAFETY: the caller's call, as it was.
+    unsafe { __real_epoll_ctl(epoll, operation, fd, event) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_epoll_wait(
+    epoll: c_int,
+    events: *mut epoll_event,
+    max: c_int,
+    timeout: c_int,
+) -> c_int {
+    waiting(
+        timeout,
+        || inside(|process| process.is_some_and(|it| it.refresh_epoll(epoll))),
+        // SAFETY: the caller's call, with a shorter time to wait.
+        |timeout| unsafe { __real_epoll_wait(epoll, events, max, timeout) },
+    )
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int {
+    let list: Vec<(c_int, u32)> = if fds.is_null() || count > 1 << 16 || INSIDE.get() {
+        Vec::new()
+    } else {
+        // SAFETY: `poll` takes an array of that many, and it is not null.
+        let fds = unsafe { std::slice::from_raw_parts(fds, count as usize) };
+        fds.iter().filter(|it| is_placeholder(it.fd)).map(|it| (it.fd, it.events as u32)).collect()
+    };
+    waiting(
+        timeout,
+        || !list.is_empty() && inside(|process| process.is_some_and(|it| it.refresh(&list))),
+        // SAFETY: the caller's call, with a shorter time to wait.
+        |timeout| unsafe { __real_poll(fds, count, timeout) },
+    )
+}
+
+/// Waits in slices if the emulated kernel has a say in it (`refresh`), else as the caller said.
+fn waiting(timeout: c_int, mut refresh: impl FnMut() -> bool, mut wait: impl FnMut(c_int) -> c_int) -> c_int {
+    if INSIDE.get() || !refresh() {
+        return wait(timeout);
+    }
+    let mut left = timeout;
+    loop {
+        let slice = if left < 0 { SLICE_MS } else { left.min(SLICE_MS) };
+        let ready = wait(slice);
+        if ready != 0 || left == slice {
+            return ready;
+        }
+        left = if left < 0 { left } else { left - slice };
+        refresh();
+    }
 }

@@ -4,7 +4,6 @@
 //! mistaken for another file of the process, and so that `poll(2)` and `epoll(7)` have something to wait for. Each is
 //! one end of a pair of sockets whose other end is kept here: the placeholder is readable or not, and writable or not,
 //! as we say, and when it is closed behind our back, the end that we kept hangs up.
-#![allow(dead_code, reason = "what waits for them comes with perf events")]
 #![expect(
     unsafe_code,
     reason = "a placeholder is a number that its user owns, as with every file descriptor in C"

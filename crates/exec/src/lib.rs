@@ -1,4 +1,4 @@
-//! A process of the host on the emulated kernel: its memory and its descriptors.
+//! A process of the host on the emulated kernel: its memory, descriptors, mappings, and what it waits for.
 //!
 //! [`Kernel`](skep_kernel::Kernel) answers `bpf(2)` for any caller whose memory it is shown. Here the caller is this
 //! process: addresses are its own, and so are the numbers of descriptors. An emulated descriptor is a *placeholder* of
@@ -15,12 +15,10 @@
 //! // An ARRAY of one u32: type, key size, value size, entries.
 //! let attr: [u32; 4] = [2, 4, 4, 1];
 //! let at = attr.as_ptr().expose_provenance() as u64;
-//! let map = process.bpf(Cmd::MapCreate as u32, at, size_of_val(&attr) as u32);
-//! # if let Ok(map) = map {
+//! let map = process.bpf(Cmd::MapCreate as u32, at, size_of_val(&attr) as u32)?;
 //! assert!(is_placeholder(map));
 //! process.close(map)?;
 //! assert!(!is_placeholder(map));
-//! # }
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -35,9 +33,13 @@
 #![cfg(target_os = "linux")]
 
 mod descriptors;
+mod events;
+mod mapping;
 mod memory;
+mod pages;
 mod process;
 
 pub use descriptors::is_placeholder;
+pub use mapping::has_mappings;
 pub use memory::ProcessMemory;
 pub use process::HostProcess;

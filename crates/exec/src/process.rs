@@ -1,12 +1,23 @@
 //! A process of the host that lives on an emulated kernel.
 
 use crate::descriptors::Descriptors;
+use crate::mapping::Mappings;
 use crate::memory::ProcessMemory;
+use crate::pages::MemfdPages;
 use skep_abi::Errno;
-use skep_abi::attr::Cmd;
 use skep_kernel::{Fd, Kernel, UserMemory};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The kernel asks for numbers while it makes descriptors, and knows nothing of the process.
+type Shared = Arc<Mutex<Descriptors>>;
+
+fn lock(descriptors: &Shared) -> MutexGuard<'_, Descriptors> {
+    // They are whole between any two calls.
+    descriptors.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The most that attributes of `bpf(2)` may be given as (a page).
 const MAX_ATTR: u32 = 4096;
@@ -17,31 +28,12 @@ const MAX_ATTR: u32 = 4096;
 /// placeholder (see [`is_placeholder`](crate::is_placeholder)).
 #[derive(Debug)]
 pub struct HostProcess {
-    kernel: Kernel,
-    memory: ProcessMemory,
-    pub(crate) descriptors: Descriptors,
-}
-
-/// Whether what a command answers is a new descriptor.
-fn opens(cmd: u32) -> bool {
-    matches!(
-        Cmd::from_u32(cmd),
-        Some(
-            Cmd::MapCreate
-                | Cmd::ProgLoad
-                | Cmd::ObjGet
-                | Cmd::ProgGetFdById
-                | Cmd::MapGetFdById
-                | Cmd::RawTracepointOpen
-                | Cmd::BtfLoad
-                | Cmd::BtfGetFdById
-                | Cmd::LinkCreate
-                | Cmd::LinkGetFdById
-                | Cmd::EnableStats
-                | Cmd::IterCreate
-                | Cmd::TokenCreate
-        )
-    )
+    pub(crate) kernel: Kernel,
+    pub(crate) memory: ProcessMemory,
+    descriptors: Shared,
+    pub(crate) mappings: Mappings,
+    /// What is waited for, by the descriptor of an epoll set.
+    pub(crate) watched: BTreeMap<RawFd, BTreeMap<RawFd, u32>>,
 }
 
 impl HostProcess {
@@ -49,8 +41,22 @@ impl HostProcess {
     ///
     /// # Errors
     /// The host has no descriptor left, or lets no process read its own memory.
-    pub fn new(kernel: Kernel) -> io::Result<HostProcess> {
-        Ok(HostProcess { kernel, memory: ProcessMemory::own()?, descriptors: Descriptors::new()? })
+    pub fn new(mut kernel: Kernel) -> io::Result<HostProcess> {
+        let descriptors: Shared = Arc::new(Mutex::new(Descriptors::new()?));
+        let numbers = Arc::clone(&descriptors);
+        kernel.set_fd_numbers(Some(Box::new(move || lock(&numbers).reserve(0))));
+        kernel.set_pages(Some(Box::new(MemfdPages)));
+        Ok(HostProcess {
+            kernel,
+            memory: ProcessMemory::own()?,
+            descriptors,
+            mappings: Mappings::default(),
+            watched: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn descriptors(&self) -> MutexGuard<'_, Descriptors> {
+        lock(&self.descriptors)
     }
 
     /// The kernel.
@@ -85,8 +91,7 @@ impl HostProcess {
     /// The kernel's.
     pub fn bpf_with(&mut self, cmd: u32, attr: &mut [u8]) -> Result<i32, Errno> {
         self.notice_closed();
-        let value = self.kernel.bpf(cmd, attr, &mut self.memory)?;
-        if opens(cmd) { self.adopt(Fd(value)) } else { Ok(value) }
+        self.kernel.bpf(cmd, attr, &mut self.memory)
     }
 
     /// The memory of this process.
@@ -95,7 +100,7 @@ impl HostProcess {
     }
 
     /// Writes back what a call changed in its attributes, and nothing else: they may be constants.
-    fn write_back(&mut self, addr: u64, before: &[u8], after: &[u8]) {
+    pub(crate) fn write_back(&mut self, addr: u64, before: &[u8], after: &[u8]) {
         let mut at = 0;
         while let Some(start) = (at..after.len()).find(|it| before[*it] != after[*it]) {
             let end = (start..after.len()).find(|it| before[*it] == after[*it]).unwrap_or(after.len());
@@ -105,39 +110,12 @@ impl HostProcess {
         }
     }
 
-    /// Gives a new descriptor a number of the host's.
-    fn adopt(&mut self, fd: Fd) -> Result<RawFd, Errno> {
-        match self.free_number(0) {
-            Ok(number) if number == fd.0 => Ok(number),
-            Ok(number) => {
-                self.kernel.dup_to(fd, Fd(number), true)?;
-                self.kernel.close(fd)?;
-                Ok(number)
-            }
-            Err(error) => {
-                self.kernel.close(fd)?;
-                Err(error)
-            }
-        }
-    }
-
-    /// A number that is free on the host, and that nothing has on the kernel which the host knows nothing of.
-    fn free_number(&mut self, min: RawFd) -> Result<RawFd, Errno> {
-        let mut min = min;
-        loop {
-            let number = self.descriptors.reserve(min)?;
-            if self.kernel.cloexec(Fd(number)).is_err() {
-                return Ok(number);
-            }
-            self.descriptors.close(number);
-            min = number + 1;
-        }
-    }
-
     /// Closes on the kernel what was closed on the host without telling us.
-    fn notice_closed(&mut self) {
-        for number in self.descriptors.hung_up() {
+    pub(crate) fn notice_closed(&mut self) {
+        let gone = self.descriptors().hung_up();
+        for number in gone {
             let _ = self.kernel.close(Fd(number));
+            self.unwatch(number);
         }
     }
 
@@ -147,10 +125,11 @@ impl HostProcess {
     /// `EBADF`: it is no descriptor of the emulated kernel.
     pub fn close(&mut self, fd: RawFd) -> Result<(), Errno> {
         self.notice_closed();
-        if !self.descriptors.has(fd) {
+        if !self.descriptors().has(fd) {
             return Err(Errno::EBADF);
         }
-        self.descriptors.close(fd);
+        self.unwatch(fd);
+        self.descriptors().close(fd);
         self.kernel.close(Fd(fd))
     }
 
@@ -160,10 +139,10 @@ impl HostProcess {
     /// `EBADF`, `EINVAL`, `EMFILE`.
     pub fn dup(&mut self, fd: RawFd, min: RawFd) -> Result<RawFd, Errno> {
         self.notice_closed();
-        if !self.descriptors.has(fd) {
+        if !self.descriptors().has(fd) {
             return Err(Errno::EBADF);
         }
-        let number = self.free_number(min)?;
+        let number = self.descriptors().reserve(min)?;
         self.kernel.dup_to(Fd(fd), Fd(number), true)?;
         Ok(number)
     }
@@ -174,11 +153,12 @@ impl HostProcess {
     /// `EBADF`.
     pub fn dup_to(&mut self, fd: RawFd, to: RawFd) -> Result<RawFd, Errno> {
         self.notice_closed();
-        if !self.descriptors.has(fd) {
+        if !self.descriptors().has(fd) {
             return Err(Errno::EBADF);
         }
         if fd != to {
-            self.descriptors.replace(to)?;
+            self.unwatch(to);
+            self.descriptors().replace(to)?;
             self.kernel.dup_to(Fd(fd), Fd(to), true)?;
         }
         Ok(to)
