@@ -149,6 +149,27 @@ impl<'a> Program<'a> {
         Ok(self.program.attach(self.kernel)?)
     }
 
+    /// Attaches it to a device by a link: an XDP program, or one of tcx or netkit, behind those that are there. From then on
+    /// [`Skep::receive`](crate::Skep::receive) and [`Skep::transmit`](crate::Skep::transmit) run it.
+    ///
+    /// # Errors
+    /// It is no such program; what the kernel answers.
+    pub fn attach_device(&mut self, ifindex: u32) -> Result<Link> {
+        use skep_abi::AttachType::{NetkitPeer, NetkitPrimary, TcxEgress, TcxIngress, Xdp};
+        let among = skep_loader::Among::default();
+        match self.program.attach_type {
+            Some(Xdp) => Ok(self.program.attach_xdp(self.kernel, ifindex)?),
+            Some(TcxIngress | TcxEgress) => Ok(self.program.attach_tcx(self.kernel, ifindex, among)?),
+            Some(NetkitPrimary | NetkitPeer) => {
+                Ok(self.program.attach_netkit(self.kernel, ifindex, among)?)
+            }
+            _ => Err(Error::call(
+                format!("attaching {} to a device", self.program.name),
+                skep_abi::Errno::EINVAL,
+            )),
+        }
+    }
+
     /// What was loaded, and the kernel: to attach it to what a call says
     /// ([`LoadedProgram::attach_xdp`](skep_loader::LoadedProgram::attach_xdp) and its like).
     pub fn parts(&mut self) -> (&LoadedProgram, &mut Kernel) {

@@ -20,9 +20,9 @@ fn functions_maps_and_variables_are_found_in_other_files() -> Result<()> {
     packet[1] = 80;
 
     // The function and the map are of rules, the ring buffer of report.
-    assert_eq!(sk.program("gate")?.run(skep::packet(&packet))?.retval(), xdp::XDP_DROP);
+    assert_eq!(sk.program("gate")?.run(skep::packet(packet))?.retval(), xdp::XDP_DROP);
     packet[1] = 81;
-    assert_eq!(sk.program("gate")?.run(skep::packet(&packet))?.retval(), xdp::XDP_PASS);
+    assert_eq!(sk.program("gate")?.run(skep::packet(packet))?.retval(), xdp::XDP_PASS);
 
     assert_eq!(sk.map("blocked")?.lookup(&80u32)?, Some(1u64));
     assert_eq!(sk.events("events")?.len(), 2);
@@ -40,10 +40,10 @@ fn strong_definitions_take_the_place_of_weak_ones() -> Result<()> {
     assert_eq!(sk.program("ask_priority")?.fire(args! {})?.retval(), 53);
     // The strong `longest` of rules is 1500, the weak one 64.
     let packet = [0u8; 100];
-    assert_eq!(sk.program("gate")?.run(skep::packet(&packet))?.retval(), xdp::XDP_PASS);
+    assert_eq!(sk.program("gate")?.run(skep::packet(packet))?.retval(), xdp::XDP_PASS);
 
     let mut sk = linked()?.global("longest", 99u32)?.load()?;
-    assert_eq!(sk.program("gate")?.run(skep::packet(&packet))?.retval(), xdp::XDP_DROP);
+    assert_eq!(sk.program("gate")?.run(skep::packet(packet))?.retval(), xdp::XDP_DROP);
     Ok(())
 }
 

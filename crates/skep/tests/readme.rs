@@ -42,6 +42,27 @@ mod tracing {
     // README ends
 }
 
+mod attached {
+    // README begins
+    use skep::{Device, Outcome, Result, Stage};
+
+    #[test]
+    fn a_blocked_port_stops_at_the_device() -> Result<()> {
+        let mut sk = skep::open("../../fixtures/xdp_firewall.bpf.o")?.load()?;
+        sk.map("blocked_ports")?.update(&[0u8, 23, 6, 0], &0u64)?;
+        sk.kernel().net_mut().add_device(Device::new(2));
+        sk.program("xdp_firewall")?.attach_device(2)?;
+
+        let syn = std::fs::read("../../fixtures/captures/telnet-syn.bin").unwrap();
+        let journey = sk.receive(2, skep::packet(&syn))?;
+
+        assert_eq!(journey.programs(), ["xdp_firewall"]);
+        assert_eq!(journey.outcomes, [Outcome::Dropped { ifindex: 2, stage: Stage::Xdp }]);
+        Ok(())
+    }
+    // README ends
+}
+
 #[test]
 fn readme_has_these_examples() {
     let readme = include_str!("../../../README.md");
@@ -54,5 +75,5 @@ fn readme_has_these_examples() {
         assert!(readme.contains(&format!("```rust\n{example}```\n")), "{example}");
         examples += 1;
     }
-    assert_eq!(examples, 2);
+    assert_eq!(examples, 3);
 }

@@ -219,7 +219,7 @@ impl Model {
             Kind::Events => self.kernel.map_create(&map(MapType::PerfEventArray)).unwrap(),
             Kind::Event => {
                 let fd = self.kernel.perf_event_open(&PerfEventAttr::bpf_output(), -1, 0).unwrap();
-                if which % 2 == 0 {
+                if which.is_multiple_of(2) {
                     self.kernel.perf_mmap(fd, 1).unwrap();
                 }
                 fd
