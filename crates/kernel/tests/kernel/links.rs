@@ -146,7 +146,8 @@ fn flags_of_attach() {
         (AttachType::TcxIngress, tc, BPF_F_ALLOW_MULTI, Errno::EINVAL),
         (AttachType::TcxIngress, skb, 0, Errno::EINVAL),
         (AttachType::TcxIngress, Fd(99), 0, Errno::EBADF),
-        (AttachType::TcxIngress, tc, BPF_F_REPLACE, Errno::EBADF),
+        // Descriptor 0 is no program.
+        (AttachType::TcxIngress, tc, BPF_F_REPLACE, Errno::EINVAL),
         (AttachType::CgroupInetIngress, skb, 1 << 9, Errno::EINVAL),
         (AttachType::CgroupInetIngress, skb, 0, Errno::EBADF),
         (AttachType::FlowDissector, dissector, BPF_F_BEFORE, Errno::EINVAL),
@@ -642,4 +643,43 @@ fn a_hierarchy_of_cgroups() {
         assert_eq!(kernel.open_cgroup(&[]), Err(Errno::ENOENT));
         assert_eq!(kernel.open_cgroup(&[5, 6]), Err(Errno::ENOENT));
     }
+}
+
+#[test]
+fn perf_events() {
+    use skep_abi::uapi::{PERF_TYPE_TRACEPOINT, perf_event_attr};
+    let mut kernel = kernel();
+    let open = |kernel: &mut Kernel| {
+        let mut attr = vec![0; 136];
+        let id = kernel.tracepoint_id("sched/sched_switch").unwrap();
+        for (field, value) in [
+            (&perf_event_attr::r#type, u64::from(PERF_TYPE_TRACEPOINT)),
+            (&perf_event_attr::size, 136),
+            (&perf_event_attr::config, u64::from(id)),
+        ] {
+            attr[field.range()].copy_from_slice(&value.to_le_bytes()[..field.size()]);
+        }
+        kernel.perf_event_open_raw(&mut attr, -1, 0, -1, 0, &mut skep_memory::UserRanges::new()).unwrap()
+    };
+    let [event, other] = [(); 2].map(|()| open(&mut kernel));
+    let prog = load(&mut kernel, ProgType::Tracepoint, None);
+    let create = |event: Fd| {
+        LinkCreate::new(prog, AttachType::PerfEvent)
+            .on(event.0 as u32)
+            .with(LinkWith::PerfEvent { cookie: 5 })
+    };
+    let link = kernel.link_create(&create(event)).unwrap();
+    assert_eq!(kernel.link_create(&create(other)), Err(Errno::EEXIST));
+    assert_eq!(kernel.link_create(&create(prog)), Err(Errno::EBADF));
+    assert_eq!(kernel.link_create(&create(event).flags(1)), Err(Errno::EINVAL));
+    let perf = skep_kernel::PerfLinkInfo::Tracepoint { name: "sched_switch".to_owned(), cookie: 5 };
+    assert_eq!(kernel.link_info(link).unwrap().details, LinkDetails::PerfEvent(perf));
+    let at = kernel.task_fd_query(kernel.task().pid, event).unwrap();
+    assert_eq!((at.kind as u32, at.name.as_deref()), (1, Some("sched_switch")));
+    assert_eq!(kernel.task_fd_query(kernel.task().pid, other), Err(Errno::ENOENT));
+    assert_eq!(kernel.link_detach(link), Err(Errno::EOPNOTSUPP));
+    // The link keeps the event, and its end gives the place back.
+    kernel.close(event).unwrap();
+    kernel.close(link).unwrap();
+    kernel.link_create(&create(other)).unwrap();
 }

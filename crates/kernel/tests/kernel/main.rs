@@ -22,6 +22,7 @@ mod kfuncs_world;
 mod leaks;
 mod links;
 mod links_bpf;
+mod links_prop;
 mod load;
 mod map_types;
 mod maps_and_fds;
