@@ -66,5 +66,6 @@ subjects! {
     test_edges
     test_run
     prog_info
+    prog_load
     btf_load
 }

@@ -3,6 +3,7 @@
 use super::Call;
 use skep_abi::Errno;
 use skep_abi::attr::test as field;
+use skep_abi::ctx::Field;
 
 /// The packet that is put in (`bpf_test_init`).
 pub(super) fn packet(call: &mut Call<'_>, len: u32, room: u32) -> Result<Vec<u8>, Errno> {
@@ -59,12 +60,32 @@ pub(super) fn finish(call: &mut Call<'_>, answer: &Answer<'_>) -> Result<(), Err
         if copied < answer.frags {
             return Err(Errno::ENOSPC);
         }
-        call.write(out, &answer.data[..copied])?;
+        call.write(out, &answer.data[..copied]).map_err(|errno| why(cut, errno))?;
     }
-    call.put(&field::data_size_out, size as u64);
-    call.put(&field::retval, answer.retval.into());
-    call.put(&field::duration, answer.duration.into());
+    let told = [
+        (&field::data_size_out, size as u64),
+        (&field::retval, answer.retval.into()),
+        (&field::duration, answer.duration.into()),
+    ];
+    told.iter().try_for_each(|it| tell(call, it.0, it.1)).map_err(|errno| why(cut, errno))?;
     if cut { Err(Errno::ENOSPC) } else { Ok(()) }
+}
+
+/// What did not fit is told before what went wrong after that.
+fn why(cut: bool, errno: Errno) -> Errno {
+    if cut { Errno::ENOSPC } else { errno }
+}
+
+/// Writes a number into the caller's attributes.
+///
+/// # Errors
+/// `EFAULT`: they are too short for it.
+pub(super) fn tell(call: &mut Call<'_>, field: &Field, value: u64) -> Result<(), Errno> {
+    if !call.has(field) {
+        return Err(Errno::EFAULT);
+    }
+    call.put(field, value);
+    Ok(())
 }
 
 /// Tells the caller of the context (`bpf_ctx_finish`).
@@ -76,7 +97,8 @@ pub(super) fn finish_ctx(call: &mut Call<'_>, ctx: Option<&[u8]>) -> Result<i32,
     let Some(ctx) = ctx.filter(|_| out != 0) else { return Ok(0) };
     let room = call.u32(&field::ctx_size_out) as usize;
     let copied = ctx.len().min(room);
-    call.write(out, &ctx[..copied])?;
-    call.put(&field::ctx_size_out, ctx.len() as u64);
-    if copied < ctx.len() { Err(Errno::ENOSPC) } else { Ok(0) }
+    let cut = copied < ctx.len();
+    call.write(out, &ctx[..copied]).map_err(|errno| why(cut, errno))?;
+    tell(call, &field::ctx_size_out, ctx.len() as u64).map_err(|errno| why(cut, errno))?;
+    if cut { Err(Errno::ENOSPC) } else { Ok(0) }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod raw;
 mod skb;
 mod sockets;
+mod tracing;
 mod xdp;
 
 use super::Call;
@@ -41,7 +42,7 @@ pub(super) fn test_run(kernel: &mut Kernel, call: &mut Call<'_>) -> Result<i32, 
         Netfilter => sockets::netfilter(kernel, call, &prog),
         Syscall => raw::syscall(kernel, call, &prog),
         RawTracepoint => raw::raw_tp(kernel, call, &prog),
-        Tracing => raw::tracing(kernel, call, &prog),
+        Tracing => tracing::run(kernel, call, &prog),
         StructOps => raw::struct_ops(kernel, call, &prog),
         // What the kernel has no test run of.
         _ => Err(Errno::ENOTSUPP),

@@ -1,13 +1,14 @@
 //! Test runs of programs whose context is plain bytes, or arguments.
 
+use super::answer::tell;
 use super::{Call, Test, Times};
 use crate::context::Context;
 use crate::fire::Setup;
 use crate::kernel::Kernel;
 use crate::run::Run;
+use skep_abi::Errno;
 use skep_abi::attr::test as field;
 use skep_abi::ctx::Field;
-use skep_abi::{AttachType, Errno};
 
 /// `BPF_F_TEST_RUN_ON_CPU`.
 const ON_CPU: u32 = 1;
@@ -50,7 +51,7 @@ pub(super) fn syscall(kernel: &mut Kernel, call: &mut Call<'_>, test: &Test) -> 
     let bytes = ctx(call)?;
     let len = bytes.len();
     let Times { ran, .. } = test.run(kernel, Run::default(), Setup::from(context(bytes)))?;
-    call.put(&field::retval, ran.retval().into());
+    tell(call, &field::retval, ran.retval().into())?;
     if len > 0 {
         call.write(call.u64(&field::ctx_in), &ran.ctx_out)?;
     }
@@ -71,27 +72,7 @@ pub(super) fn raw_tp(kernel: &mut Kernel, call: &mut Call<'_>, test: &Test) -> R
     }
     let setup = Setup { read_only: true, ..Setup::from(context(bytes)) };
     let Times { ran, .. } = test.run(kernel, Run::default().on(cpu), setup)?;
-    call.put(&field::retval, ran.retval().into());
-    Ok(0)
-}
-
-/// `bpf_prog_test_run_tracing`: functions are called that the program may be attached to. It is they that run it.
-pub(super) fn tracing(kernel: &mut Kernel, call: &mut Call<'_>, test: &Test) -> Result<i32, Errno> {
-    let used = [&field::flags, &field::cpu, &field::batch_size].iter().any(|it| call.u32(it) != 0);
-    if used {
-        return Err(Errno::EINVAL);
-    }
-    let _ = kernel;
-    let retval = match AttachType::from_u32(test.expected_attach_type) {
-        Some(AttachType::TraceFentry | AttachType::TraceFexit) => 0,
-        Some(AttachType::ModifyReturn) => {
-            // What both functions come to by themselves, and that both changed what they were pointed to.
-            let (first, second) = (1 + 3, 1 + 3 + 3 + 4 + 5 + 6 + 7);
-            2 << 16 | (first + second)
-        }
-        _ => return Err(Errno::EFAULT),
-    };
-    call.put(&field::retval, retval);
+    tell(call, &field::retval, ran.retval().into())?;
     Ok(0)
 }
 
