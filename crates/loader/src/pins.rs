@@ -244,7 +244,7 @@ impl Link {
     /// What the kernel answers: whether it is a link, nobody asks.
     pub fn open(kernel: &mut Kernel, path: &str) -> Result<Link, Errno> {
         let fd = kernel.obj_get(path)?;
-        Ok(Link { fd, pin_path: Some(path.to_owned()) })
+        Ok(Link { pin_path: Some(path.to_owned()), ..Link::of_fd(fd) })
     }
 
     /// Pins it: the program stays attached as long as the pin is there (`bpf_link__pin`).

@@ -41,6 +41,11 @@ fn sections_that_name_what_they_are_attached_to() {
         ("fexit.s/do_unlinkat", "Tracing"),
         ("lsm/file_open", "Tracing"),
         ("iter/task", "Iter"),
+        ("kprobe/do_unlinkat+0x4", "PerfEvent"),
+        ("kretprobe/do_unlinkat", "PerfEvent"),
+        ("ksyscall/unlinkat", "PerfEvent"),
+        ("tracepoint/sched/sched_switch", "PerfEvent"),
+        ("tp/sched/sched_switch", "PerfEvent"),
     ] {
         let mut kernel = kernel();
         let loaded = load(&mut kernel, &[section]);
@@ -167,4 +172,18 @@ fn a_type_that_was_changed_is_not_attached_by_its_section() {
     assert_eq!(errno(loaded.attach(&mut kernel, "on_raw_tracepoint")), Errno::EOPNOTSUPP);
     let program = loaded.programs().iter().find(|it| it.fd.is_ok()).unwrap();
     let _ = program.attach_xdp(&mut kernel, 2).unwrap();
+}
+
+#[test]
+fn a_place_in_a_file_by_its_offset() {
+    let mut kernel = kernel();
+    let loaded = load(&mut kernel, &["uretprobe"]);
+    let program = loaded.programs().iter().find(|it| it.section == "uretprobe").unwrap();
+    let fds = kernel.fds().count();
+    let link = program.attach_uprobe(&mut kernel, "/bin/bash", 0x1234, true, -1, 7).unwrap();
+    assert_eq!(details(&kernel, &link), "PerfEvent");
+    link.destroy(&mut kernel).unwrap();
+    // The event is gone with the link.
+    assert_eq!(kernel.fds().count(), fds);
+    assert_eq!(errno(program.attach_uprobe(&mut kernel, "", 0x1234, true, -1, 7)), Errno::ENOENT);
 }

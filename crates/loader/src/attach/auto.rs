@@ -33,8 +33,11 @@ impl LoadedProgram {
             Target::KprobeSession { pattern } => {
                 self.attach_kprobe_multi(kernel, &pattern, AttachType::TraceKprobeSession, 0).map(Some)
             }
+            Target::Uprobe { binary, func, offset, ret, multi: false } if func.is_empty() => {
+                self.attach_uprobe(kernel, &binary, offset, ret, -1, 0).map(Some)
+            }
             Target::Uprobe { binary, .. } | Target::Usdt { binary, .. } => Err(self.not_emulated(format!(
-                "{binary} is a file of the host's, which nothing here looks into: attach it at an offset of your own"
+                "{binary} is a file of the host's, which nothing here looks into: attach_uprobe attaches it at an offset"
             ))),
             target => Err(self.not_emulated(format!("{target} is nothing to attach it to by itself"))),
         }

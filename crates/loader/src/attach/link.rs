@@ -11,12 +11,26 @@ use crate::load::LoadedProgram;
 pub struct Link {
     pub(crate) fd: Fd,
     pub(crate) pin_path: Option<String>,
+    pub(crate) beside: Beside,
+}
+
+/// What ends with a link, beside its fd.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    Nothing,
+    /// The perf event that the program is attached to.
+    Event(Fd),
 }
 
 impl Link {
     /// A link with an fd of its own, which closing ends.
     pub fn of_fd(fd: Fd) -> Link {
-        Link { fd, pin_path: None }
+        Link { fd, pin_path: None, beside: Beside::Nothing }
+    }
+
+    /// A link to a perf event, which ends with it.
+    pub(crate) fn of_event(fd: Fd, event: Fd) -> Link {
+        Link { beside: Beside::Event(event), ..Link::of_fd(fd) }
     }
 
     /// Its fd, for calls on the kernel.
@@ -59,7 +73,14 @@ impl Link {
     /// # Errors
     /// `EBADF`: somebody else closed its fd.
     pub fn destroy(self, kernel: &mut Kernel) -> Result<(), Errno> {
-        kernel.close(self.fd)
+        match self.beside {
+            Beside::Nothing => kernel.close(self.fd),
+            Beside::Event(event) => {
+                let disabled = kernel.perf_disable(event);
+                let closed = kernel.close(event);
+                kernel.close(self.fd).and(closed).and(disabled)
+            }
+        }
     }
 
     /// Lets the link be: its fds stay open (`bpf_link__disconnect`).

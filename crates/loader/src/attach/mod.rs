@@ -2,6 +2,7 @@
 
 mod auto;
 mod link;
+mod perf;
 mod to;
 
 use skep_abi::Errno;

@@ -1,7 +1,7 @@
 //! Attaching to what is said in the call (`bpf_program__attach_xdp` and its like).
 
 use skep_abi::{AttachType, Errno};
-use skep_kernel::{Class, Fd, IterLink, Kernel, LinkCreate, LinkWith};
+use skep_kernel::{Fd, IterLink, Kernel, LinkCreate, LinkWith};
 
 use super::Link;
 use crate::error::Error;
@@ -154,49 +154,6 @@ impl LoadedProgram {
         link.map(Link::of_fd).map_err(|errno| self.not_attached(&format!("raw tracepoint '{name}'"), errno))
     }
 
-    /// Attaches it to a tracepoint's record (`bpf_program__attach_tracepoint_opts`).
-    ///
-    /// # Errors
-    /// As for [`LoadedProgram::attach_with`].
-    pub fn attach_tracepoint(
-        &self,
-        _kernel: &mut Kernel,
-        category: &str,
-        name: &str,
-        _cookie: u64,
-    ) -> Result<Link, Error> {
-        Err(self.no_event(&format!("tracepoint/{category}/{name}")))
-    }
-
-    /// Attaches it to a kernel function (`bpf_program__attach_kprobe_opts`).
-    ///
-    /// # Errors
-    /// As for [`LoadedProgram::attach_with`].
-    pub fn attach_kprobe(
-        &self,
-        _kernel: &mut Kernel,
-        func: &str,
-        offset: u64,
-        _ret: bool,
-        _cookie: u64,
-    ) -> Result<Link, Error> {
-        Err(self.no_event(&format!("kprobe/{func}+{offset:#x}")))
-    }
-
-    /// Attaches it to the kernel's handler of a system call (`bpf_program__attach_ksyscall`).
-    ///
-    /// # Errors
-    /// As for [`LoadedProgram::attach_with`].
-    pub fn attach_ksyscall(
-        &self,
-        kernel: &mut Kernel,
-        name: &str,
-        ret: bool,
-        cookie: u64,
-    ) -> Result<Link, Error> {
-        self.attach_kprobe(kernel, &format!("__x64_sys_{name}"), 0, ret, cookie)
-    }
-
     /// Its fd, to be attached.
     pub(super) fn attachable(&self) -> Result<Fd, Error> {
         self.fd.clone().map_err(|error| {
@@ -208,14 +165,9 @@ impl LoadedProgram {
         })
     }
 
-    fn not_attached(&self, to: &str, errno: Errno) -> Error {
+    pub(super) fn not_attached(&self, to: &str, errno: Errno) -> Error {
         let text =
             format!("prog '{}': failed to attach to {to}: {errno} ({})", self.name, errno.description());
         Error::bad_input(self.place(), text).with_errno(errno)
-    }
-
-    fn no_event(&self, what: &str) -> Error {
-        let text = format!("{what}: perf events of this kind are not emulated: fire the program instead");
-        Error::new(Class::NotEmulated, self.place(), text).with_errno(Errno::EOPNOTSUPP)
     }
 }

@@ -73,6 +73,10 @@ impl Loaded {
         let prog_type = plan.prog_type.ok_or_else(|| {
             Error::bad_input(place(), unknown_section(&plan.section)).with_errno(Errno::EINVAL)
         })?;
+        if plan.ifindex != 0 {
+            let text = format!("the network interface {} does not run programs itself", plan.ifindex);
+            return Err(Error::new(Class::NotEmulated, place(), text).with_errno(Errno::EOPNOTSUPP));
+        }
         // What is of another program is not of the kernel.
         if let Ok(target) = target
             && plan.attach_prog.is_none()
