@@ -185,5 +185,5 @@ fn a_place_in_a_file_by_its_offset() {
     link.destroy(&mut kernel).unwrap();
     // The event is gone with the link.
     assert_eq!(kernel.fds().count(), fds);
-    assert_eq!(errno(program.attach_uprobe(&mut kernel, "", 0x1234, true, -1, 7)), Errno::ENOENT);
+    assert_eq!(errno(program.attach_uprobe(&mut kernel, "", 0x1234, true, -1, 7)), Errno::EINVAL);
 }
