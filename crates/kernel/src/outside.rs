@@ -94,7 +94,7 @@ impl Core {
     /// # Errors
     /// `EBADF`: none.
     pub(crate) fn outside_of(&self, fd: Fd) -> Result<(ObjRef, Outside), Errno> {
-        let id = self.files.get(fd)?;
+        let id = self.files.get(fd).map_err(|_| Errno::EBADF)?;
         self.outside(id).map(|it| (id, it)).ok_or(Errno::EBADF)
     }
 

@@ -51,12 +51,14 @@ impl Sys<'_> {
         if value.len() != object.map.user_value_size() {
             return Err(Errno::EINVAL);
         }
+        // Of sockets, the descriptor comes before flags and key (sock_map_update_elem_sys).
+        let sockets = matches!(object.map.spec().kind, MapType::Sockmap | MapType::Sockhash);
+        if !sockets {
+            object.map.check_hold(key, flags)?;
+        }
         let fd = fd_of(value)?;
-        match object.map.spec().kind {
-            // Their descriptor comes before flags and key (sock_map_update_elem_sys).
-            MapType::Sockmap | MapType::Sockhash if fd.0 < 0 => return Err(Errno::EINVAL),
-            MapType::Sockmap | MapType::Sockhash => {}
-            _ => object.map.check_hold(key, flags)?,
+        if sockets && fd.0 < 0 {
+            return Err(Errno::EINVAL);
         }
         let stored = match object.map.spec().kind {
             MapType::ProgArray => self.prog_for(id, fd)?,
@@ -148,7 +150,7 @@ impl Sys<'_> {
 
     /// The event to put into a PERF_EVENT_ARRAY (`perf_event_fd_array_get_ptr`).
     fn event_for(&mut self, fd: Fd) -> Result<ObjRef, Errno> {
-        let id = self.core.files.get(fd)?;
+        let id = self.core.files.get(fd).map_err(|_| Errno::EBADF)?;
         let event = self.core.objects.perf_mut(id).ok_or(Errno::EBADF)?;
         if event.inherited() { Err(Errno::EOPNOTSUPP) } else { Ok(id) }
     }
@@ -186,7 +188,9 @@ impl Core {
 
     /// The object of a kind that a descriptor stands for; `otherwise` if it stands for something else.
     fn outside_for(&self, fd: Fd, kind: OutsideKind, otherwise: Errno) -> Result<ObjRef, Errno> {
-        self.files.get(fd)?;
+        if self.files.get(fd) == Err(Errno::EBADF) {
+            return Err(Errno::EBADF);
+        }
         match self.outside_of(fd) {
             Ok((id, it)) if it.kind == kind => Ok(id),
             _ => Err(otherwise),

@@ -10,6 +10,12 @@ use flate2::read::GzDecoder;
 use std::io::Read;
 use std::path::PathBuf;
 
+/// What was asked for when the tests were started.
+#[expect(clippy::disallowed_methods, reason = "asked for: a case by its name, a recording by its path")]
+fn asked(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// The lines of a recording.
 fn recording(subject: &str) -> String {
     let name = format!("bpf-{subject}-6.18.txt.gz");
@@ -22,12 +28,14 @@ fn recording(subject: &str) -> String {
 
 /// Replays the cases of a subject. Those that differ must be the known ones, and no others.
 fn check(subject: &str) {
-    #[expect(clippy::disallowed_methods, reason = "asked for: one case by its name")]
-    let only = std::env::var("CASE").ok();
-    let text = recording(subject);
+    check_text(subject, &recording(subject));
+}
+
+fn check_text(subject: &str, text: &str) {
+    let only = asked("CASE");
     let mut wrong = Vec::new();
     let mut equal = 0;
-    for case in replay::cases(&text).filter(|it| only.as_ref().is_none_or(|only| it.name.contains(only))) {
+    for case in replay::cases(text).filter(|it| only.as_ref().is_none_or(|only| it.name.contains(only))) {
         let known = known::reason(subject, case.name);
         match (case.replay(), known) {
             (Ok(()), None) => equal += 1,
@@ -38,6 +46,15 @@ fn check(subject: &str) {
     }
     println!("{subject}: {equal} cases are equal");
     assert!(wrong.is_empty(), "{subject}: {equal} equal, {} not\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A recording that is not committed, if one was named (`BPF_RECORDING`, unpacked).
+#[test]
+fn given() {
+    match asked("BPF_RECORDING") {
+        Some(path) => check_text("given", &std::fs::read_to_string(path).expect("a recording")),
+        None => println!("no BPF_RECORDING was given"),
+    }
 }
 
 /// A test for each recording.

@@ -139,6 +139,7 @@ impl Machine {
                 let fd = fd(name);
                 Ok(self.kernel.dup(fd).map(|it| it.0))
             }
+            Some(("open", path)) => Ok(self.kernel.open_dir(path).map(|it| it.0)),
             _ => Err(format!("`{what}` is not emulated")),
         }
     }

@@ -9,7 +9,8 @@ use skep_maps::ObjRef;
 
 /// Tells of a map.
 pub(super) fn fill(sys: &mut Sys<'_>, call: &mut Call<'_>, id: ObjRef) -> Result<(), Errno> {
-    let mut out = Info::new(call, &info::LAYOUT)?;
+    // What a map has not (a device, types) stays as the caller had it.
+    let mut out = Info::given(call, &info::LAYOUT)?;
     let object = sys.core.objects.map(id).ok_or(Errno::EINVAL)?;
     let spec = object.map.spec();
     out.put(&info::r#type, spec.kind.to_u32().into());
@@ -19,7 +20,13 @@ pub(super) fn fill(sys: &mut Sys<'_>, call: &mut Call<'_>, id: ObjRef) -> Result
     out.put(&info::max_entries, spec.max_entries.into());
     out.put(&info::map_flags, spec.flags.into());
     out.put(&info::map_extra, spec.map_extra);
+    out.put_bytes(&info::name, &[0; 16]);
     out.put_name(&info::name, &spec.name);
+    out.put(&info::btf_vmlinux_value_type_id, 0);
+    if out.get(&info::hash_size) != 0 {
+        // Only a map that a signed loader froze has a hash.
+        return Err(Errno::EINVAL);
+    }
     if let (Some(btf), Some(types)) = (object.btf, &object.types) {
         out.put(&info::btf_id, sys.core.objects.number(btf).into());
         out.put(&info::btf_key_type_id, types.key.into());
