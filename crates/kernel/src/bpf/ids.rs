@@ -10,6 +10,9 @@ use skep_abi::flags::BPF_F_TOKEN_FD;
 
 fn next(sys: &mut Sys<'_>, call: &mut Call<'_>, noun: Noun) -> Result<i32, Errno> {
     let id = sys.core.next_id(noun, call.u32(&get_id::start_id))?;
+    if !call.has(&get_id::next_id) {
+        return Err(Errno::EFAULT);
+    }
     call.put(&get_id::next_id, u64::from(id));
     Ok(0)
 }

@@ -18,8 +18,7 @@ impl Sys<'_> {
             _ => 0,
         };
         // `perf_event_get`: a descriptor of something else is none.
-        let event = self.core.files.get(Fd(create.target as i32))?;
-        self.core.objects.perf(event).ok_or(Errno::EBADF)?;
+        let event = self.core.event_of(Fd(create.target as i32))?;
         let place = Place::Perf { event };
         let link = self.prime(Link::new(Some(prog), create.attach_type, cookie, place))?;
         let result = self.core.perf_attach(event, prog, cookie);

@@ -156,7 +156,7 @@ impl Core {
     /// # Errors
     /// `EBADF`: none.
     pub(crate) fn event_of(&self, fd: Fd) -> Result<ObjRef, Errno> {
-        let id = self.files.get(fd)?;
+        let id = self.files.get(fd).map_err(|_| Errno::EBADF)?;
         self.objects.perf(id).map(|_| id).ok_or(Errno::EBADF)
     }
 

@@ -79,7 +79,9 @@ subjects! {
     info
     links
     loads
+    perf
     pins
+    storages
     test_edges
     test_run
     prog_info

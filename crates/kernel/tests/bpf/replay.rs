@@ -139,9 +139,40 @@ impl Machine {
                 let fd = fd(name);
                 Ok(self.kernel.dup(fd).map(|it| it.0))
             }
+            Some(("perf_event_open", words)) => self.perf_event_open(words),
+            Some(("ioctl", words)) => self.ioctl(words),
             Some(("open", path)) => Ok(self.kernel.open_dir(path).map(|it| it.0)),
             _ => Err(format!("`{what}` is not emulated")),
         }
+    }
+
+    fn perf_event_open(&mut self, words: &str) -> Result<Result<i32, Errno>, String> {
+        let words: Vec<&str> = words.split(' ').collect();
+        let &[addr, pid, cpu, group, flags] = words.as_slice() else { return Err("five arguments".into()) };
+        let addr = u64::from_str_radix(addr, 16).expect("an address");
+        let [pid, cpu] = [pid, cpu].map(|it| it.parse().expect("a number"));
+        let group = i32::from_le_bytes(self.bytes(group).try_into().expect("four bytes"));
+        let flags: u64 = flags.parse().expect("a number");
+        // As much as there is up to the end of the page.
+        let mut attr = vec![0; (4096 - addr % 4096) as usize];
+        if self.memory.read(addr, &mut attr).is_err() {
+            return Ok(Err(Errno::EFAULT));
+        }
+        let given = attr.clone();
+        let answer = self.kernel.perf_event_open_raw(&mut attr, pid, cpu, group, flags, &mut self.memory);
+        if attr != given {
+            self.memory.write(addr, &attr).expect("what was read");
+        }
+        Ok(answer.map(|it| it.0))
+    }
+
+    fn ioctl(&mut self, words: &str) -> Result<Result<i32, Errno>, String> {
+        let words: Vec<&str> = words.split(' ').collect();
+        let &[name, request, argument] = words.as_slice() else { return Err("three arguments".into()) };
+        let fd = self.names.get(name).copied().unwrap_or(Fd(-1));
+        let argument = u64::from_le_bytes(self.bytes(argument).try_into().expect("eight bytes"));
+        let request = request.parse().expect("a number");
+        Ok(self.kernel.perf_ioctl(fd, request, argument, &mut self.memory))
     }
 
     /// Compares an answer; a descriptor gets its name.

@@ -52,7 +52,7 @@ const HASH_FLAGS: &[&str] = &[
     "BPF_F_ZERO_SEED|BPF_F_WRONLY",
     "BPF_F_ZERO_SEED|BPF_F_RDONLY_PROG",
 ];
-const LRU_FLAGS: &[&str] =
+const SEED_FLAGS: &[&str] =
     &["BPF_F_ZERO_SEED", "BPF_F_ZERO_SEED|BPF_F_RDONLY", "BPF_F_ZERO_SEED|BPF_F_WRONLY"];
 const PLAIN_FLAGS: &[&str] = &["0", "BPF_F_RDONLY", "BPF_F_WRONLY"];
 
@@ -75,9 +75,9 @@ const SHAPES: &[Shape] = &[
     Shape { flags: ARRAY_FLAGS, values: Values::PerCpu, ..shape("percpu_array", 4, 6, 3) },
     shape("stack_trace", 4, 16, 4),
     fds("cgroup_array", 3, &["$xdp", "$plain"]),
-    Shape { flags: LRU_FLAGS, ..shape("lru_hash", 4, 8, 3) },
+    Shape { flags: SEED_FLAGS, ..shape("lru_hash", 4, 8, 3) },
     Shape { flags: &["BPF_F_ZERO_SEED|BPF_F_NO_COMMON_LRU"], ..shape("lru_hash", 4, 8, 4) },
-    Shape { flags: LRU_FLAGS, values: Values::PerCpu, ..shape("lru_percpu_hash", 4, 8, 3) },
+    Shape { flags: SEED_FLAGS, values: Values::PerCpu, ..shape("lru_percpu_hash", 4, 8, 3) },
     Shape {
         flags: &["BPF_F_NO_PREALLOC", "BPF_F_NO_PREALLOC|BPF_F_RDONLY", "BPF_F_NO_PREALLOC|BPF_F_WRONLY"],
         keys: Keys::Prefix,
@@ -103,7 +103,7 @@ const SHAPES: &[Shape] = &[
     Shape { keys: Keys::None, ..shape("stack", 0, 8, 2) },
     Shape { values: Values::Device, ..shape("devmap_hash", 4, 4, 3) },
     Shape { flags: &["0"], keys: Keys::None, ..shape("ringbuf", 0, 0, 4096) },
-    Shape { keys: Keys::None, ..shape("bloom_filter", 0, 8, 2) },
+    Shape { flags: SEED_FLAGS, keys: Keys::None, ..shape("bloom_filter", 0, 8, 2) },
     Shape { flags: &["0"], keys: Keys::None, ..shape("user_ringbuf", 0, 0, 4096) },
     Shape { flags: &["BPF_F_MMAPABLE"], keys: Keys::None, ..shape("arena", 0, 0, 2) },
 ];
@@ -273,7 +273,8 @@ impl Writer<'_> {
         let len = self.value_len().max(1);
         let out = match self.draw(24) {
             0 => "0".to_string(),
-            1 => format!("[aa*{}]", len.max(2) - 1),
+            // Not of an id: what is left of one has no name.
+            1 if !matches!(self.shape.values, Values::Fd(_)) => format!("[aa*{}]", len.max(2) - 1),
             _ => format!("[aa*{len}]"),
         };
         // A filter is asked for the value that is given.

@@ -7,7 +7,7 @@ use std::io;
 use skep_abi::Errno;
 
 use super::parse::PAGE;
-use super::script::{Act, Bytes, Call, Case, Step, Symbol};
+use super::script::{Act, Bytes, Call, Case, Perf, Step, Symbol};
 use crate::sys::{Answer, Pages, in_child};
 
 /// Where attributes are: pages that end at [`ATTR_END`].
@@ -86,6 +86,24 @@ impl Live {
                 let _ = writeln!(text, "x open {path}");
                 self.bind(answer, Some(bind), text)?;
             }
+            Act::Perf(perf) => {
+                let group = self.filled(&perf.group);
+                let group = i32::from_le_bytes([group[0], group[1], group[2], group[3]]);
+                let Perf { attr, pid, cpu, flags, .. } = *perf;
+                let shown = perf.group.text(|_| false);
+                let _ = writeln!(text, "x perf_event_open {attr:x} {pid} {cpu} {shown} {flags}");
+                let answer = self.pages.perf_event_open(attr, pid, cpu, group, flags);
+                self.bind(answer, perf.bind.as_ref(), text)?;
+                self.memory_changes(&[], text)?;
+            }
+            Act::Ioctl(name, request, arg) => {
+                let filled = self.filled(arg);
+                let number = filled.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+                let answer = self.pages.ioctl(self.fd(name), *request, number);
+                let _ =
+                    writeln!(text, "x ioctl {name} {request} {}\nr {}", arg.text(|_| false), shown(answer));
+                self.memory_changes(&[], text)?;
+            }
         }
         Ok(())
     }
@@ -130,14 +148,17 @@ impl Live {
         for (at, run) in self.changes(&before, &after, masked) {
             let _ = writeln!(text, "a {at} {}", run.text(|it| masked(at + it)));
         }
+        self.memory_changes(&call.masks, text)
+    }
+
+    /// Writes down what changed in user memory since the last time.
+    fn memory_changes(&mut self, masks: &[(u64, usize)], text: &mut String) -> io::Result<()> {
         for which in 0..self.memory.len() {
             let (address, before) = self.memory[which].clone();
             let mut after = vec![0; before.len()];
             self.pages.read(address, &mut after)?;
             let masked = |at: usize| {
-                call.masks
-                    .iter()
-                    .any(|(from, len)| (*from..from + *len as u64).contains(&(address + at as u64)))
+                masks.iter().any(|(from, len)| (*from..from + *len as u64).contains(&(address + at as u64)))
             };
             for (at, run) in self.changes(&before, &after, masked) {
                 let _ = writeln!(text, "m {:x} {}", address + at as u64, run.text(|it| masked(at + it)));

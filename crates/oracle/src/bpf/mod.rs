@@ -17,6 +17,7 @@
 //! | `buf name bytes`, `put &name+4 bytes` | user memory, and a later write to it |
 //! | `close $m`, `d = dup $m` | |
 //! | `dir = open "/path"` | a directory, for `path_fd` |
+//! | `e = perf_event_open attr=[bytes] pid=-1 cpu=0 group=$l flags=0`, `ioctl $e request argument` | |
 //! | `for i in 0..4` ... `end` | the lines between, with `{i}` replaced |
 //!
 //! A value is a number, names or numbers joined by `|`, `$m` (the descriptor), `$m.id` (its object's id), `&name+4` (an
@@ -47,7 +48,8 @@
 //! ```
 //!
 //! `..` is a byte whose value is not compared. Other steps: `w ADDRESS BYTES` (written by the process itself), `x close m`,
-//! `x dup m` and `x open PATH` (with an `r`).
+//! `x dup m`, `x open PATH`, `x perf_event_open ADDRESS PID CPU GROUP FLAGS` and `x ioctl e REQUEST ARGUMENT` (with an
+//! `r`; group and argument as bytes).
 
 mod fields;
 pub mod generate;
@@ -58,7 +60,7 @@ mod words;
 
 pub use live::record;
 pub use parse::{Mistake, parse};
-pub use script::{Act, Bytes, Case, Step, Symbol};
+pub use script::{Act, Bytes, Call, Case, Perf, Step, Symbol};
 
 /// Bytes of the attribute unless a step says otherwise: the whole `union bpf_attr` of Linux 6.18.
 pub const ATTR: usize = 168;

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use skep_abi::ctx::Field;
 use skep_isa::Insn;
 use skep_isa::asm::assemble;
 
 use super::ATTR;
 use super::fields::{command, field};
-use super::script::{Act, Bytes, Call, Case, Step, Symbol};
+use super::script::{Act, Bytes, Call, Case, Perf, Step, Symbol};
 use super::words::{literal, number};
 
 /// What is wrong with a script.
@@ -131,12 +130,40 @@ impl Reader {
             [bind, "=", "open", path] => {
                 Ok(Act::Open((*bind).to_string(), path.trim_matches('"').to_string()))
             }
+            ["ioctl", name, request, arg] => {
+                let request = literal(request).ok_or("a request is a number")? as u32;
+                Ok(Act::Ioctl(symbol(name)?.name, request, self.value("", 8, arg)?))
+            }
+            [bind, "=", "perf_event_open", fields @ ..] => {
+                self.perf(Some((*bind).to_string()), fields).map(Act::Perf)
+            }
+            ["perf_event_open", fields @ ..] => self.perf(None, fields).map(Act::Perf),
             [bind, "=", name, fields @ ..] => {
                 self.call(Some((*bind).to_string()), name, fields).map(Act::Call)
             }
             [name, fields @ ..] => self.call(None, name, fields).map(Act::Call),
             [] => Err("an empty line".into()),
         }
+    }
+
+    /// `perf_event_open`, on CPU 0 and for nobody in particular unless it says otherwise.
+    fn perf(&mut self, bind: Option<String>, words: &[&str]) -> Result<Perf, String> {
+        let group = Bytes::from((-1i32).to_le_bytes().to_vec());
+        let mut perf = Perf { bind, pid: -1, group, ..Perf::default() };
+        for word in words {
+            let (key, value) = word.split_once('=').ok_or_else(|| format!("`{word}` is no field=value"))?;
+            let bytes = self.value(key, if key == "group" { 4 } else { 8 }, value)?;
+            let number = bytes.bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            match key {
+                "attr" => perf.attr = number,
+                "pid" => perf.pid = number as i32,
+                "cpu" => perf.cpu = number as i32,
+                "group" => perf.group = bytes,
+                "flags" => perf.flags = number,
+                _ => return Err(format!("perf_event_open has no `{key}`")),
+            }
+        }
+        Ok(perf)
     }
 
     fn call(&mut self, bind: Option<String>, name: &str, words: &[&str]) -> Result<Call, String> {
@@ -158,7 +185,7 @@ impl Reader {
                 self.program(value, &mut attr)?;
             } else {
                 let place = field(name, key).ok_or_else(|| format!("{name} has no field `{key}`"))?;
-                attr.put(place.offset, self.value(key, place, value)?);
+                attr.put(place.offset, self.value(key, place.size(), value)?);
             }
         }
         if name == "PROG_TEST_RUN" {
@@ -196,19 +223,19 @@ impl Reader {
         Ok(())
     }
 
-    /// A field's value.
-    fn value(&mut self, name: &str, place: &Field, text: &str) -> Result<Bytes, String> {
-        if place.size() > 8 {
+    /// The value of a field of so many bytes.
+    fn value(&mut self, name: &str, size: usize, text: &str) -> Result<Bytes, String> {
+        if size > 8 {
             let mut bytes = self.bytes(&[text])?;
-            if bytes.bytes.len() > place.size() {
-                return Err(format!("`{name}` has {} bytes", place.size()));
+            if bytes.bytes.len() > size {
+                return Err(format!("`{name}` has {} bytes", size));
             }
-            bytes.bytes.resize(place.size(), 0);
+            bytes.bytes.resize(size, 0);
             return Ok(bytes);
         }
         if text.starts_with('$') {
             let mut bytes = Bytes { bytes: vec![0; 4], symbols: vec![(0, symbol(text)?)] };
-            bytes.bytes.resize(place.size(), 0);
+            bytes.bytes.resize(size, 0);
             return Ok(bytes);
         }
         let value = if text.starts_with(['[', '"', '{']) {
@@ -220,7 +247,7 @@ impl Reader {
         } else {
             text.split('|').try_fold(0, |sum, word| Ok::<u64, String>(sum | self.number(name, word)?))?
         };
-        Ok(Bytes::from(value.to_le_bytes()[..place.size()].to_vec()))
+        Ok(Bytes::from(value.to_le_bytes()[..size].to_vec()))
     }
 
     fn number(&self, name: &str, word: &str) -> Result<u64, String> {

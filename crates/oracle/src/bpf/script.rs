@@ -55,6 +55,27 @@ pub enum Act {
     Dup(String, String),
     /// Opens a directory (second) and names the descriptor (first).
     Open(String, String),
+    /// `perf_event_open(2)`.
+    Perf(Perf),
+    /// `ioctl(2)`: descriptor, request, argument (8 bytes).
+    Ioctl(String, u32, Bytes),
+}
+
+/// A call of `perf_event_open(2)`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Perf {
+    /// The name of the descriptor that it answers.
+    pub bind: Option<String>,
+    /// The address of `struct perf_event_attr`.
+    pub attr: u64,
+    /// Thread.
+    pub pid: i32,
+    /// CPU.
+    pub cpu: i32,
+    /// The descriptor of the group's leader, 4 bytes.
+    pub group: Bytes,
+    /// `PERF_FLAG_*`.
+    pub flags: u64,
 }
 
 /// A call of `bpf(2)`.

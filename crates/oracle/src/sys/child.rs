@@ -128,6 +128,18 @@ impl Pages {
         answer(unsafe { libc::syscall(libc::SYS_bpf, command, attr, size) })
     }
 
+    /// `perf_event_open(2)` with attributes in this memory.
+    pub fn perf_event_open(&mut self, attr: u64, pid: i32, cpu: i32, group: i32, flags: u64) -> Answer {
+        // SAFETY: as for `bpf`.
+        answer(unsafe { libc::syscall(libc::SYS_perf_event_open, attr, pid, cpu, group, flags) })
+    }
+
+    /// `ioctl(2)` with a number, or an address of this memory.
+    pub fn ioctl(&mut self, fd: i32, request: u32, argument: u64) -> Answer {
+        // SAFETY: as for `bpf`.
+        answer(unsafe { libc::syscall(libc::SYS_ioctl, fd, request, argument) })
+    }
+
     /// Closes a descriptor.
     pub fn close(&mut self, fd: i32) -> Answer {
         // SAFETY: descriptors of a child that owns none of them through a type.

@@ -3,8 +3,8 @@
 use super::Info;
 use crate::bpf::Call;
 use crate::sys::Sys;
-use skep_abi::Errno;
 use skep_abi::info::bpf_map_info as info;
+use skep_abi::{Errno, MapType};
 use skep_maps::ObjRef;
 
 /// Tells of a map.
@@ -23,9 +23,10 @@ pub(super) fn fill(sys: &mut Sys<'_>, call: &mut Call<'_>, id: ObjRef) -> Result
     out.put_bytes(&info::name, &[0; 16]);
     out.put_name(&info::name, &spec.name);
     out.put(&info::btf_vmlinux_value_type_id, 0);
-    if out.get(&info::hash_size) != 0 {
-        // Only a map that a signed loader froze has a hash.
-        return Err(Errno::EINVAL);
+    if out.get(&info::hash) != 0 || out.get(&info::hash_size) != 0 {
+        // Arrays alone can be asked for the hash of their values (SHA-256): not emulated.
+        let array = spec.kind == MapType::Array && out.get(&info::hash_size) == 32;
+        return Err(if array { Errno::EOPNOTSUPP } else { Errno::EINVAL });
     }
     if let (Some(btf), Some(types)) = (object.btf, &object.types) {
         out.put(&info::btf_id, sys.core.objects.number(btf).into());
