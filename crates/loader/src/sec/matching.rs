@@ -24,7 +24,7 @@ pub fn matches(pattern: &str, section: &str) -> bool {
 }
 
 impl SecDef {
-    /// Whether `section` is of this kind: see [`matches`].
+    /// Whether `section` is of this kind: see [`matches()`].
     pub fn matches(&self, section: &str) -> bool {
         matches(self.sec, section)
     }
