@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use skep::btf::Btf;
+use skep::btf::{Btf, BtfBuilder};
 use skep_kernel::{Config, Kernel};
 use skep_object::Object;
 
@@ -38,6 +38,33 @@ fn object(criterion: &mut Criterion, name: &str) {
     });
 }
 
+/// The types of the bundled kernel so many times, one behind the other.
+fn copies(count: u32) -> Btf {
+    let types = Btf::parse(include_bytes!("../../crates/kernel/vmlinux/vmlinux.btf")).expect("BTF");
+    let mut builder = BtfBuilder::new();
+    for _ in 0..count {
+        let shift = builder.next_id().0 - 1;
+        for (_, ty) in types.own_types() {
+            let mut def = ty.def.clone();
+            def.for_each_id(&mut |id| id.0 += if id.0 == 0 { 0 } else { shift });
+            def.for_each_name(&mut |name| *name = builder.string(types.str(*name)));
+            builder.add(types.str(ty.name), def);
+        }
+    }
+    builder.build().expect("BTF")
+}
+
+/// Types made unique: time for each type must not grow with their number.
+fn dedup(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("dedup");
+    for count in [1, 2, 4, 8, 16] {
+        let btf = copies(count);
+        group.throughput(Throughput::Elements(btf.own_types().len() as u64));
+        group.bench_function(count.to_string(), |bench| bench.iter(|| black_box(&btf).dedup(None)));
+    }
+    group.finish();
+}
+
 fn main() {
     let mut criterion = Criterion::default()
         .sample_size(20)
@@ -47,6 +74,7 @@ fn main() {
     for name in OBJECTS {
         object(&mut criterion, name);
     }
+    dedup(&mut criterion);
     criterion.bench_function("Kernel::new", |bench| bench.iter(|| Kernel::new(Config::default())));
     criterion.final_summary();
 }

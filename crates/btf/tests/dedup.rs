@@ -89,7 +89,9 @@ fn a_name_that_two_have_leaves_a_declaration_alone() {
         let declared = b.add("b", Def::Fwd(FwdKind::Struct));
         b.add("", Def::Ptr(declared));
     };
-    let of_union: Unit = |b| drop(b.add("b", Def::Fwd(FwdKind::Union)));
+    let of_union: Unit = |b| {
+        b.add("b", Def::Fwd(FwdKind::Union));
+    };
     assert_eq!(kinds(&deduped(&units(&[rings, alone]))), RING);
     assert_eq!(deduped(&units(&[rings, other_ring, alone])).find_all(Kind::Fwd, "b").count(), 1);
     assert_eq!(deduped(&units(&[rings, of_union])).find_all(Kind::Fwd, "b").count(), 1);
@@ -97,9 +99,15 @@ fn a_name_that_two_have_leaves_a_declaration_alone() {
 
 #[test]
 fn an_enumeration_may_be_only_declared() {
-    let whole: Unit = |b| drop(b.enumeration("state", &[("IDLE", 0), ("BUSY", 1)]));
-    let wide: Unit = |b| drop(b.enumeration("state", &[("IDLE", 0), ("BUSY", 1 << 40)]));
-    let declared: Unit = |b| drop(b.enumeration("state", &[]));
+    let whole: Unit = |b| {
+        b.enumeration("state", &[("IDLE", 0), ("BUSY", 1)]);
+    };
+    let wide: Unit = |b| {
+        b.enumeration("state", &[("IDLE", 0), ("BUSY", 1 << 40)]);
+    };
+    let declared: Unit = |b| {
+        b.enumeration("state", &[]);
+    };
     assert_eq!(deduped(&units(&[whole, declared, whole])).own_types().len(), 1);
     let first = deduped(&units(&[declared, wide, declared]));
     assert_eq!(kinds(&first), ["ENUM64 state"]);
@@ -279,7 +287,9 @@ proptest! {
     /// What was made unique stays as it is; each type becomes one that says the same.
     #[test]
     fn once_is_enough(order in prop::collection::vec(0..4_usize, 1..8)) {
-        let all: [Unit; 4] = [rings, half_a_ring, other_ring, |b| drop(b.enumeration("e", &[("E", 1)]))];
+        let all: [Unit; 4] = [rings, half_a_ring, other_ring, |b| {
+            b.enumeration("e", &[("E", 1)]);
+        }];
         let chosen: Vec<Unit> = order.iter().map(|it| all[*it]).collect();
         let btf = units(&chosen);
         let unique = btf.dedup(None).unwrap();

@@ -1,5 +1,7 @@
 //! What bounds the memory that hostile objects can make the linker use.
 
+use std::cell::Cell;
+
 use super::LinkError;
 
 /// Bytes that may be copied for each byte of the inputs. Sections and names may lie in each other, so what is copied
@@ -11,6 +13,25 @@ pub(super) const RECORD: usize = 64;
 
 /// Bytes that are there for nothing.
 const START: u64 = 1 << 16;
+
+/// Types of globals that are compared at most, members and parameters counted. Those of a file come to some hundred.
+const COMPARISONS: usize = 1 << 22;
+
+/// What is left of the time that comparing the types of globals may take.
+pub(super) struct Comparisons(Cell<usize>);
+
+impl Comparisons {
+    pub(super) fn new() -> Comparisons {
+        Comparisons(Cell::new(COMPARISONS))
+    }
+
+    /// Pays for so many.
+    pub(super) fn pay(&self, many: usize) -> Result<(), String> {
+        let left = self.0.get().checked_sub(many).ok_or("its types are too large to compare")?;
+        self.0.set(left);
+        Ok(())
+    }
+}
 
 /// Counts what is copied, and refuses what is out of proportion.
 pub(super) struct Budget {

@@ -4,29 +4,26 @@ use std::collections::HashSet;
 
 use skep_btf::{Btf, Composite, Def, FuncProto, FwdKind, Linkage, Type, TypeId};
 
+use super::budget::Comparisons;
+
 /// A type of some file.
 type Of<'b> = (&'b Btf, TypeId);
-
-/// Pairs of types that are compared at most. Real declarations come to a few dozen.
-const MAX_PAIRS: usize = 1 << 20;
 
 /// Compares two variables, functions or types: equal in shape, but for qualifiers, names of parameters, lengths of
 /// arrays, encodings and values; behind pointers names and kinds are enough, and forward declarations will do.
 ///
 /// # Errors
 /// How they differ.
-pub(super) fn check(a: Of<'_>, b: Of<'_>) -> Result<(), String> {
+pub(super) fn check(budget: &Comparisons, a: Of<'_>, b: Of<'_>) -> Result<(), String> {
     let mut compared = HashSet::new();
     let mut open = vec![Pair { exact: true, a: a.1, b: b.1 }];
     while let Some(pair) = open.pop() {
         if !compared.insert((pair.exact, pair.a, pair.b)) {
             continue;
         }
-        if compared.len() > MAX_PAIRS {
-            return Err("its types are too large to compare".to_owned());
-        }
         let first = open.len();
         Compare { a: a.0, b: b.0, open: &mut open }.pair(pair)?;
+        budget.pay(1 + open.len() - first)?;
         // What was met first is compared first.
         open[first..].reverse();
     }

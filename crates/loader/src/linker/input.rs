@@ -162,12 +162,14 @@ impl<'a> Input<'a> {
             }
             elf::SHT_SYMTAB => self.symtab = index,
             elf::SHT_PROGBITS if name == ".BTF" => {
+                budget.pay(data.len() as u64)?;
                 let btf = Btf::parse(data).map_err(|error| LinkError::section(name, error.to_string()))?;
                 self.btf = Some(Rc::new(btf));
                 section.skipped = true;
             }
             elf::SHT_PROGBITS if name == ".BTF.ext" => section.skipped = true,
-            elf::SHT_PROGBITS | elf::SHT_NOBITS | elf::SHT_REL => {}
+            elf::SHT_REL => budget.pay(data.len() as u64)?,
+            elf::SHT_PROGBITS | elf::SHT_NOBITS => {}
             other => return Err(LinkError::section(name, format!("its type {:#x} is not known", other.0))),
         }
         self.by_name.entry(name.to_owned()).or_insert(index);
@@ -329,13 +331,19 @@ impl<'a> Input<'a> {
             places.entry((symbol.section(), symbol.name)).or_insert(symbol.raw.st_value);
         }
         for (id, ty) in btf.types() {
-            let Def::DataSec(datasec) = &ty.def else { continue };
             let name = btf.str(ty.name);
+            let Def::DataSec(datasec) = &ty.def else {
+                // Globals are looked up by name, and names may lie in each other.
+                let is_global = matches!(ty.def, Def::Var(_) | Def::Func(_));
+                budget.pay(if is_global { name.len() as u64 } else { 0 })?;
+                continue;
+            };
             let known = self.section_named(name);
             if known.is_none() && name == EXTERN {
                 continue;
             }
-            budget.pay((datasec.vars.len() * 12 + RECORD) as u64)?;
+            let names: usize = datasec.vars.iter().map(|var| btf.name(var.type_id).len()).sum();
+            budget.pay((names + datasec.vars.len() * 12 + RECORD) as u64)?;
             let in_elf = known.filter(|index| self.sections[*index].header.is_some());
             let mut vars = datasec.vars.to_vec();
             for var in &mut vars {

@@ -3,6 +3,7 @@
 use skep_btf::{Btf, Def, TypeId};
 use skep_object::MapDef;
 
+use super::budget::Comparisons;
 use super::compare;
 
 /// A map's variable in some file.
@@ -12,24 +13,25 @@ type Of<'b> = (&'b Btf, TypeId);
 ///
 /// # Errors
 /// How they differ.
-pub(super) fn check(name: &str, a: Of<'_>, b: Of<'_>) -> Result<(), String> {
-    let (left, right) = (definition(name, a)?, definition(name, b)?);
-    same(a.0, &left, b.0, &right)
+pub(super) fn check(budget: &Comparisons, name: &str, a: Of<'_>, b: Of<'_>) -> Result<(), String> {
+    let (left, right) = (definition(budget, name, a)?, definition(budget, name, b)?);
+    same(budget, a.0, &left, b.0, &right)
 }
 
-fn definition(name: &str, (btf, id): Of<'_>) -> Result<MapDef, String> {
-    match btf.type_by_id(id).map(|it| &it.def) {
-        Some(Def::Var(var)) => MapDef::from_btf(btf, name, var.type_id)
-            .map_err(|error| format!("invalid map definition: {error}")),
-        _ => Err(format!("invalid map definition type {id}")),
-    }
+fn definition(budget: &Comparisons, name: &str, (btf, id): Of<'_>) -> Result<MapDef, String> {
+    let Some(Def::Var(var)) = btf.type_by_id(id).map(|it| &it.def) else {
+        return Err(format!("invalid map definition type {id}"));
+    };
+    let members = btf.resolved(var.type_id).and_then(|it| it.composite()).map_or(0, |it| it.members.len());
+    budget.pay(members)?;
+    MapDef::from_btf(btf, name, var.type_id).map_err(|error| format!("invalid map definition: {error}"))
 }
 
-fn same(a: &Btf, left: &MapDef, b: &Btf, right: &MapDef) -> Result<(), String> {
+fn same(budget: &Comparisons, a: &Btf, left: &MapDef, b: &Btf, right: &MapDef) -> Result<(), String> {
     let differs = |what: &str| Err(format!("map {what} mismatch"));
     let types = |x: Option<TypeId>, y: Option<TypeId>| match (x, y) {
         (None, None) => Ok(()),
-        (Some(x), Some(y)) => compare::check((a, x), (b, y)),
+        (Some(x), Some(y)) => compare::check(budget, (a, x), (b, y)),
         _ => Err("one has a type and the other a size".to_owned()),
     };
     if left.kind != right.kind {
@@ -57,7 +59,7 @@ fn same(a: &Btf, left: &MapDef, b: &Btf, right: &MapDef) -> Result<(), String> {
     }
     match (&left.inner, &right.inner) {
         (None, None) => Ok(()),
-        (Some(x), Some(y)) => same(a, x, b, y),
+        (Some(x), Some(y)) => same(budget, a, x, b, y),
         _ => differs("inner map"),
     }
 }

@@ -9,13 +9,14 @@ use object::write::elf::{SectionHeader, Sym};
 use skep_btf::{BtfBuilder, CoreRelo, FuncInfo, LineInfo, SecVar};
 
 use super::LinkError;
-use super::budget::Budget;
+use super::budget::{Budget, Comparisons};
 use super::input::{Input, Section};
 use super::symbols::Global;
 
 /// What was linked so far.
 pub(super) struct Output<'a> {
     pub(super) budget: Budget,
+    pub(super) comparisons: Comparisons,
     /// In the order in which they were met; 0 is none.
     pub(super) sections: Vec<OutSection>,
     by_name: HashMap<String, usize>,
@@ -87,6 +88,7 @@ impl<'a> Output<'a> {
         };
         Output {
             budget: Budget::new(),
+            comparisons: Comparisons::new(),
             by_name: [(".strtab", 1), (".symtab", 2)].map(|(name, id)| (name.to_owned(), id)).into(),
             sections,
             file_order: vec![0, 1, 2],

@@ -216,8 +216,8 @@ impl<'a> Output<'a> {
         }
         let (first, first_id) = &global.told_by;
         match &*self.sections[global.section].name {
-            ".maps" => maps::check(name, (first, *first_id), (btf, id)),
-            _ => compare::check((first, *first_id), (btf, id)),
+            ".maps" => maps::check(&self.comparisons, name, (first, *first_id), (btf, id)),
+            _ => compare::check(&self.comparisons, (first, *first_id), (btf, id)),
         }
     }
 
