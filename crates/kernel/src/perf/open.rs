@@ -178,7 +178,8 @@ impl Core {
 
     /// The cgroup of an fd, which is the leader's too (`perf_cgroup_connect`).
     fn cgroup_for(&self, fd: Fd, leader: Option<ObjRef>) -> Result<u64, Errno> {
-        let (_, it) = self.outside_of(fd)?;
+        // A file that is no cgroup is no descriptor here, whatever else it is.
+        let (_, it) = self.outside_of(fd).map_err(|_| Errno::EBADF)?;
         if it.kind != OutsideKind::Cgroup {
             return Err(Errno::EBADF);
         }
