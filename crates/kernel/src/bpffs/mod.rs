@@ -6,10 +6,12 @@
 //! - `pin`: `BPF_OBJ_PIN`, `BPF_OBJ_GET`
 //! - `mount`: file systems and their options
 //! - `token`: what owners of a file system may give out
+//! - `open`: opening files
 //! - `show`: what is where
 
 mod change;
 mod mount;
+mod open;
 mod pin;
 mod show;
 mod token;

@@ -181,8 +181,12 @@ impl Sys<'_> {
         if flags != 0 {
             return Err(Errno::EINVAL);
         }
-        let id = self.core.link_of(fd)?;
-        let link = self.core.objects.link(id).ok_or(Errno::EINVAL)?;
+        self.open_iter(self.core.link_of(fd)?)
+    }
+
+    /// The same by the link.
+    pub(crate) fn open_iter(&mut self, link: ObjRef) -> Result<Fd, Errno> {
+        let link = self.core.objects.link(link).ok_or(Errno::EINVAL)?;
         let Place::Iter { target, aux } = link.place else { return Err(Errno::EINVAL) };
         let prog = link.prog.ok_or(Errno::EINVAL)?;
         self.core.room()?;

@@ -1,10 +1,13 @@
 //! Directories, pins and tokens.
 
-use crate::support::kernel;
+use crate::support::{kernel, kernel_with};
 use skep_abi::attr::Cmd;
 use skep_abi::flags::{BPF_F_RDONLY, BPF_F_WRONLY};
-use skep_abi::{Errno, MapType, ProgType};
-use skep_kernel::{Caps, Credentials, Fd, FileKind, Kernel, MapSpec, Noun, PerfEventAttr, ProgLoad, UserNs};
+use skep_abi::{AttachType, Errno, MapType, ProgType};
+use skep_kernel::{
+    Caps, Config, Credentials, Fd, FileKind, Kernel, LinkCreate, MapSpec, Noun, PerfEventAttr, ProgLoad,
+    UserNs,
+};
 
 fn array(kernel: &mut Kernel) -> Fd {
     kernel.map_create(&MapSpec::new(MapType::Array, 4, 8, 1)).unwrap()
@@ -225,6 +228,41 @@ fn a_name_that_is_taken_over_unpins() {
     maps.iter().for_each(|it| kernel.close(*it).unwrap());
     kernel.rename("/sys/fs/bpf/old", "/sys/fs/bpf/new").unwrap();
     assert_eq!([kernel.next_id(Noun::Map, 0), kernel.next_id(Noun::Map, 1)], [Ok(1), Err(Errno::ENOENT)]);
+}
+
+#[test]
+fn opening_files() {
+    let btf = skep_kernel::vmlinux::bundled();
+    let id = btf.vmlinux.find(skep_btf::Kind::Func, "bpf_iter_bpf_map").unwrap().0;
+    let mut kernel = kernel_with(Config { btf: Some(btf), ..Config::default() });
+    let insns = skep_isa::asm::assemble("r0 = 0\nexit").unwrap();
+    let load = ProgLoad {
+        expected_attach_type: AttachType::TraceIter.to_u32(),
+        attach_btf_id: id,
+        ..ProgLoad::new("dump", ProgType::Tracing, insns)
+    };
+    let iter = kernel.prog_load(load).unwrap();
+    let iter = kernel.link_create(&LinkCreate::new(iter, AttachType::TraceIter)).unwrap();
+    kernel.obj_pin(iter, "/sys/fs/bpf/iter").unwrap();
+    let run = kernel.open_file("/sys/fs/bpf/iter").unwrap();
+    assert_eq!(kernel.id_of(run), Err(Errno::EINVAL), "the run, not the link");
+    assert!(kernel.open_file("/sys/fs/bpf").is_ok());
+    assert_eq!(kernel.open_file("/sys/fs/bpf/none"), Err(Errno::ENOENT));
+    kernel.set_credentials(Credentials::user(1000));
+    assert_eq!(kernel.open_file("/sys/fs/bpf/iter"), Err(Errno::EACCES));
+}
+
+#[test]
+fn most_pins_are_not_for_reading() {
+    let mut kernel = kernel();
+    let insns = skep_isa::asm::assemble("r0 = 0\nexit").unwrap();
+    let other = kernel.prog_load(ProgLoad::new("p", ProgType::RawTracepoint, insns)).unwrap();
+    let other = kernel.raw_tracepoint_open(other, Some("sys_enter"), 0).unwrap();
+    let map = array(&mut kernel);
+    for (fd, name) in [(other, "/sys/fs/bpf/link"), (map, "/sys/fs/bpf/map")] {
+        kernel.obj_pin(fd, name).unwrap();
+        assert_eq!(kernel.open_file(name), Err(Errno::EIO), "{name}");
+    }
 }
 
 #[test]
