@@ -3,10 +3,13 @@
 use super::Fd;
 use crate::kernel::Kernel;
 use crate::object::{MapObject, Object};
+use crate::prog::Prog;
 use skep_abi::Errno;
 use skep_maps::Cx;
 use std::fmt::Write as _;
 
+/// Bytes of `struct bpf_prog` before its instructions.
+const PROG: usize = 72;
 /// `O_WRONLY`.
 const O_WRONLY: u32 = 1;
 /// `O_RDWR`.
@@ -36,6 +39,7 @@ impl Kernel {
             Some(Object::Map(map)) => {
                 show_map(&mut text, &core.cx(&self.memory), map, core.objects.number(file.object))
             }
+            Some(Object::Prog(prog)) => show_prog(&mut text, prog, core.objects.number(file.object)),
             Some(Object::Btf(_)) => {
                 let _ = writeln!(text, "btf_id:\t{}", core.objects.number(file.object));
             }
@@ -66,6 +70,23 @@ fn show_map(text: &mut String, cx: &Cx<'_>, object: &MapObject, id: u32) {
     if let Some(owner) = &object.owner {
         let _ = write!(text, "owner_prog_type:\t{}\nowner_jited:\t0\n", owner.prog_type.to_u32());
     }
+}
+
+/// `bpf_prog_show_fdinfo`. Nothing is compiled here.
+fn show_prog(text: &mut String, prog: &Prog, id: u32) {
+    let told = &prog.told;
+    let tag: String = told.digest[..8].iter().map(|it| format!("{it:02x}")).collect();
+    // `struct bpf_prog` and its instructions, in whole pages.
+    let size = (PROG + 8 * prog.program.insns().len()).next_multiple_of(4096);
+    let _ = write!(
+        text,
+        "prog_type:\t{}\nprog_jited:\t0\nprog_tag:\t{tag}\nmemlock:\t{size}\nprog_id:\t{id}\n\
+         run_time_ns:\t{}\nrun_cnt:\t{}\nrecursion_misses:\t0\nverified_insns:\t{}\n",
+        prog.info.prog_type.to_u32(),
+        told.run_time_ns,
+        told.run_cnt,
+        told.verified_insns,
+    );
 }
 
 /// A number as `%#x` prints it in C in the kernel: zero with its prefix too.

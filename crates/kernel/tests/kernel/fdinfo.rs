@@ -98,6 +98,21 @@ fn texts() {
     let prog = kernel.prog_load(ProgLoad::new("p", ProgType::Xdp, insns)).unwrap();
     kernel.map_update_elem(table, &[0; 4], &prog.0.to_le_bytes(), 0).unwrap();
     assert!(kernel.fdinfo(table).unwrap().ends_with("frozen:\t0\nowner_prog_type:\t6\nowner_jited:\t0\n"));
+    // Linux 6.18.44 says this of the same program, but that it compiled it, and its own numbers.
+    let insns = crate::support::asm("r0 = 0\nexit");
+    let filter = kernel.prog_load(ProgLoad::new("p", ProgType::SocketFilter, insns)).unwrap();
+    expect![[r#"
+        prog_type:	1
+        prog_jited:	0
+        prog_tag:	59f4a931744dcdc6
+        memlock:	4096
+        prog_id:	2
+        run_time_ns:	0
+        run_cnt:	0
+        recursion_misses:	0
+        verified_insns:	0
+    "#]]
+    .assert_eq(kernel.fdinfo(filter).unwrap().split_once("ino:\t1\n").unwrap().1);
     let event = kernel.perf_event_open(&PerfEventAttr::bpf_output(), -1, 0).unwrap();
     kernel.set_cloexec(event, false).unwrap();
     assert_eq!(kernel.fdinfo(event).unwrap(), "pos:\t0\nflags:\t02\nmnt_id:\t15\nino:\t1\n");
