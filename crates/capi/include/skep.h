@@ -161,6 +161,38 @@ size_t skep_last_error(struct skep_kernel *kernel,
                        char *text,
                        size_t size);
 
+/**
+ * perf_event_open(2) on the kernel: `attr` is a struct perf_event_attr. Returns a descriptor, or a negative errno.
+ */
+int skep_perf_event_open(struct skep_kernel *kernel,
+                         void *attr,
+                         int pid,
+                         int cpu,
+                         int group_fd,
+                         uint64_t flags);
+
+/**
+ * ioctl(2) of an event of the kernel: PERF_EVENT_IOC_*. Returns a number from 0 on, or a negative errno.
+ */
+int skep_ioctl(struct skep_kernel *kernel, int fd, uint32_t request, uint64_t argument);
+
+/**
+ * mmap(2) of a descriptor of the kernel: a ring, an array, an arena, with the numbers of <sys/mman.h>. Returns the address,
+ * or MAP_FAILED with errno set.
+ */
+void *skep_mmap(struct skep_kernel *kernel,
+                void *addr,
+                size_t len,
+                int prot,
+                int flags,
+                int fd,
+                uint64_t offset);
+
+/**
+ * munmap(2) of what `skep_mmap` mapped. Returns 0, or a negative errno.
+ */
+int skep_munmap(struct skep_kernel *kernel, void *addr, size_t len);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

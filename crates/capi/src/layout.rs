@@ -128,6 +128,15 @@ options! {
         batch_size: u32,
     }
 
+    prog_handler "libbpf_prog_handler_opts" prog_attach_fn.end(); {
+        cookie: i64, prog_setup_fn: u64, prog_prepare_load_fn: u64, prog_attach_fn: u64,
+    }
+
+    object_open "bpf_object_open_opts" bpf_token_path.end(); {
+        object_name: u64, relaxed_maps: u8, pin_root_path: u64, attach_prog_fd_unused: u32, kconfig: u64,
+        btf_custom_path: u64, kernel_log_buf: u64, kernel_log_size: usize, kernel_log_level: u32, bpf_token_path: u64,
+    }
+
     token_create "bpf_token_create_opts" flags.end(); { flags: u32, }
 }
 

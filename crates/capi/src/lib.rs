@@ -21,6 +21,7 @@ mod layout;
 mod low;
 mod machine;
 mod names;
+mod object;
 mod plain;
 mod skep;
 mod text;

@@ -245,3 +245,76 @@ fn code(error: &skep_kernel::RunError) -> Errno {
         _ => Errno::EINVAL,
     }
 }
+
+/// perf_event_open(2) on the kernel: `attr` is a struct perf_event_attr. Returns a descriptor, or a negative errno.
+///
+/// # Safety
+/// `kernel` is one. `attr` may be any address.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn skep_perf_event_open(
+    kernel: *mut Machine,
+    attr: *mut c_void,
+    pid: c_int,
+    cpu: c_int,
+    group_fd: c_int,
+    flags: u64,
+) -> c_int {
+    // SAFETY: the caller's kernel.
+    let kernel = unsafe { &*kernel };
+    let attr = attr.expose_provenance() as u64;
+    done(kernel.with(|it| it.perf_event_open(attr, pid, cpu, group_fd, flags)))
+}
+
+/// ioctl(2) of an event of the kernel: PERF_EVENT_IOC_*. Returns a number from 0 on, or a negative errno.
+///
+/// # Safety
+/// `kernel` is one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn skep_ioctl(kernel: *mut Machine, fd: c_int, request: u32, argument: u64) -> c_int {
+    // SAFETY: the caller's kernel.
+    let kernel = unsafe { &*kernel };
+    done(kernel.with(|it| it.ioctl(fd, request, argument)))
+}
+
+/// mmap(2) of a descriptor of the kernel: a ring, an array, an arena, with the numbers of <sys/mman.h>. Returns the address,
+/// or MAP_FAILED with errno set.
+///
+/// # Safety
+/// `kernel` is one. With MAP_FIXED, nobody uses what is there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn skep_mmap(
+    kernel: *mut Machine,
+    addr: *mut c_void,
+    len: usize,
+    prot: c_int,
+    flags: c_int,
+    fd: c_int,
+    offset: u64,
+) -> *mut c_void {
+    // SAFETY: the caller's kernel.
+    let kernel = unsafe { &*kernel };
+    let addr = addr.expose_provenance() as u64;
+    match kernel.with(|it| it.mmap(fd, addr, len as u64, prot, flags, offset)) {
+        Ok(at) => std::ptr::with_exposed_provenance_mut(at as usize),
+        Err(error) => {
+            errno::set(error);
+            libc::MAP_FAILED
+        }
+    }
+}
+
+/// munmap(2) of what `skep_mmap` mapped. Returns 0, or a negative errno.
+///
+/// # Safety
+/// `kernel` is one, and nobody uses what is there any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn skep_munmap(kernel: *mut Machine, addr: *mut c_void, len: usize) -> c_int {
+    // SAFETY: the caller's kernel.
+    let kernel = unsafe { &*kernel };
+    kernel.with(|it| it.unmapped(addr.expose_provenance() as u64, len as u64));
+    // SAFETY: the caller gives it up.
+    match unsafe { libc::munmap(addr, len) } {
+        0 => 0,
+        _ => -errno::get(),
+    }
+}

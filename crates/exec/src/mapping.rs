@@ -73,7 +73,10 @@ impl HostProcess {
             Mmap { addr: start, len, prot: prot.cast_unsigned(), flags: flags.cast_unsigned(), offset };
         let mapped = self.kernel.mmap(Fd(fd), &request).and_then(|mapping| {
             let placed = place(&mapping, start, prot);
-            placed.inspect_err(|_| drop(self.kernel.munmap(mapping.id))).map(|()| mapping.id)
+            if placed.is_err() {
+                let _ = self.kernel.munmap(mapping.id);
+            }
+            placed.map(|()| mapping.id)
         });
         match mapped {
             Ok(id) => {
