@@ -7,6 +7,7 @@ mod bpf_maps;
 mod bpf_perf_event_output;
 mod bpf_prog_load;
 mod bpf_streams;
+mod bpf_test_run;
 mod bpffs;
 mod c_types;
 mod casts;
