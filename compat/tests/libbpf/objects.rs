@@ -51,6 +51,14 @@ fn objects_are_walked_by_id() {
             names.push(CStr::from_ptr(info.name.as_ptr()).to_str().unwrap().to_owned());
             assert_eq!(libc::close(fd), 0);
         }
+        let mut info = bpf_prog_info::default();
+        let mut len = size_of_val(&info) as u32;
+        assert_eq!(
+            bpf_prog_get_info_by_fd(bpf_program__fd(object.program("update")), &mut info, &mut len),
+            0
+        );
+        assert_eq!(CStr::from_ptr(info.name.as_ptr()), c"update");
+        assert!(info.nr_map_ids >= 3 && info.btf_id > 0, "{info:?}");
     }
     for name in ["updates", "rules", "journal"] {
         assert!(names.iter().any(|it| it == name), "{name} in {names:?}");
@@ -81,15 +89,11 @@ const ATTACHED: &[(&str, &str)] = &[
 fn programs_attach_and_let_go() {
     let _machine = machine();
     for (object, program) in ATTACHED {
-        let Ok(object) = Object::open(object) else { continue };
+        let object = Object::open(object).unwrap();
         object.load().unwrap();
-        let name = std::ffi::CString::new(*program).unwrap();
         // SAFETY: an open object and its program; a link that is destroyed once.
         unsafe {
-            let found = bpf_object__find_program_by_name(object.0, name.as_ptr());
-            if found.is_null() {
-                continue;
-            }
+            let found = object.program(program);
             let link = bpf_program__attach(found);
             assert!(!link.is_null(), "{program}: {}", super::object::message());
             assert_eq!(links(), 1, "{program}");
