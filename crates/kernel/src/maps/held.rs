@@ -85,8 +85,8 @@ impl Sys<'_> {
         Ok(())
     }
 
-    /// Puts a device or CPU into a map (`__dev_map_update_elem`, `cpu_map_update_elem`). Every device number but 0 is
-    /// that of a device.
+    /// Puts a device or CPU into a map (`__dev_map_update_elem`, `cpu_map_update_elem`). Where nobody described
+    /// the network, every device number but 0 is that of a device.
     pub(super) fn store_target(
         &mut self,
         id: ObjRef,
@@ -98,6 +98,11 @@ impl Sys<'_> {
         let object = self.core.objects.map(id).ok_or(Errno::EINVAL)?;
         object.map.admits(&cx, key, value, flags)?;
         let kind = object.map.spec().kind;
+        let ifindex = value.get(..4).and_then(|it| it.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let devices = matches!(kind, MapType::Devmap | MapType::DevmapHash);
+        if devices && ifindex != 0 && !self.core.net.may_have(ifindex) {
+            return Err(Errno::EINVAL);
+        }
         let mut value = value.to_vec();
         let fd = value.get(4..8).and_then(|it| it.try_into().ok()).map_or(0, i32::from_le_bytes);
         let program = match fd {

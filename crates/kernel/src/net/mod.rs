@@ -98,6 +98,12 @@ impl Net {
         self.devices.get(&ifindex)
     }
 
+    /// Whether a packet may be sent to a device. Nobody described the network while there is loopback alone: then every
+    /// number is that of a device.
+    pub(crate) fn may_have(&self, ifindex: u32) -> bool {
+        self.devices.contains_key(&ifindex) || self.devices.keys().eq([&Device::loopback().ifindex])
+    }
+
     /// All devices, by index.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
         self.devices.values()
