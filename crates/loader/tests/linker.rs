@@ -88,7 +88,7 @@ fn one_object_alone_stays_what_it_is() {
         let once = linked(&[name]);
         assert_eq!(summary(&once.bytes), summary(&file), "{name}");
         let twice = link_files(&[name], &[once.bytes]);
-        let thrice = link_files(&[name], &[twice.bytes.clone()]);
+        let thrice = link_files(&[name], std::slice::from_ref(&twice.bytes));
         assert_eq!(twice.bytes, thrice.bytes, "{name}");
     }
 }
