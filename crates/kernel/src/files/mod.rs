@@ -126,6 +126,12 @@ impl Files {
         Ok(Held(slot))
     }
 
+    /// Keeps it open once more, for a second mapping.
+    pub(crate) fn hold_again(&mut self, held: &Held) -> Held {
+        self.open.keep(held.0);
+        Held(held.0)
+    }
+
     /// Ends that. The open file comes back if nothing else keeps it.
     pub(crate) fn let_go(&mut self, held: Held) -> Option<OpenFile> {
         self.open.drop_one(held.0)

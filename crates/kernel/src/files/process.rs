@@ -183,6 +183,13 @@ impl Files {
     }
 }
 
+impl Core {
+    /// The process whose descriptors calls are about.
+    pub(crate) fn process(&self) -> Process {
+        self.files.processes.current
+    }
+}
+
 /// # Processes
 impl Kernel {
     /// The process whose descriptors calls are about.
@@ -190,13 +197,16 @@ impl Kernel {
         self.core.files.processes.current
     }
 
-    /// Makes a process with a copy of the current one's descriptors and credentials (`fork(2)`). The current one stays
+    /// Makes a process with a copy of the current one's descriptors, credentials and mappings of maps other than arenas
+    /// (`fork(2)`). The current one stays
     /// current.
     ///
     /// # Errors
     /// `EAGAIN`: there were too many processes.
     pub fn fork(&mut self) -> Result<Process, Errno> {
-        self.core.files.fork()
+        let child = self.core.files.fork()?;
+        self.core.fork_mappings(self.current_process(), child);
+        Ok(child)
     }
 
     /// Has another process make the calls from now on.
@@ -207,20 +217,23 @@ impl Kernel {
         self.core.files.processes.switch(to)
     }
 
-    /// Ends a process, which closes its descriptors. After the current one its parent is current.
+    /// Ends a process, which closes its descriptors and unmaps what it mapped. After the current one its parent is current.
     ///
     /// # Errors
     /// `ESRCH`: there is no such process. `EINVAL`: it is [`Process::FIRST`].
     pub fn exit_process(&mut self, process: Process) -> Result<(), Errno> {
         let closed = self.core.files.exit(process)?;
         self.release_files(&closed);
+        self.sys().unmap_all(process);
         Ok(())
     }
 
-    /// Closes what does not outlive `execve(2)` in the current process.
+    /// Closes what does not outlive `execve(2)` in the current process, and unmaps what it mapped.
     pub fn exec(&mut self) {
         let closed = self.core.files.exec();
         self.release_files(&closed);
+        let process = self.current_process();
+        self.sys().unmap_all(process);
     }
 
     fn release_files(&mut self, closed: &[OpenFile]) {

@@ -8,7 +8,7 @@ mod source;
 
 pub use source::{Pages, PagesKind, PagesWanted};
 
-use crate::files::{Fd, Held};
+use crate::files::{Fd, Held, Process};
 use crate::kernel::Kernel;
 use crate::object::Object;
 use crate::perf::BufferId;
@@ -139,6 +139,8 @@ struct Live {
     writes: bool,
     /// The ring, of an event.
     ring: Option<BufferId>,
+    /// Whose it is.
+    process: Process,
 }
 
 /// What a descriptor's object has to say about being mapped.
@@ -191,16 +193,14 @@ impl Sys<'_> {
             object.writers += u32::from(writes);
         }
         let (file, ring) = (self.core.files.hold(fd)?, self.core.buffer_id(id));
-        let mmaps = &mut self.core.mmaps;
-        mmaps.made += 1;
-        let mapping = MappingId(mmaps.made);
-        mmaps.live.insert(mapping, Live { file, object: id, writes, ring });
+        let process = self.core.process();
+        let mapping = self.core.mmaps.add(Live { file, object: id, writes, ring, process });
         Ok(Mapping { id: mapping, addr, writable: request.writes(), parts })
     }
 
     /// See [`Kernel::munmap`].
     pub(crate) fn munmap(&mut self, mapping: MappingId) -> Result<(), Errno> {
-        let Live { file, object: id, writes, ring } =
+        let Live { file, object: id, writes, ring, .. } =
             self.core.mmaps.live.remove(&mapping).ok_or(Errno::EINVAL)?;
         if let Some(object) = self.core.objects.map_mut(id) {
             object.writers -= u32::from(writes);
@@ -214,9 +214,45 @@ impl Sys<'_> {
         self.core.sweep(self.memory);
         Ok(())
     }
+
+    /// Unmaps all that a process mapped.
+    pub(crate) fn unmap_all(&mut self, process: Process) {
+        for mapping in self.core.mmaps.of(process) {
+            // It is there.
+            let _ = self.munmap(mapping);
+        }
+    }
+}
+
+impl Mmaps {
+    fn add(&mut self, live: Live) -> MappingId {
+        self.made += 1;
+        self.live.insert(MappingId(self.made), live);
+        MappingId(self.made)
+    }
+
+    fn of(&self, process: Process) -> Vec<MappingId> {
+        let of = self.live.iter().filter(|it| it.1.process == process);
+        of.map(|it| *it.0).collect()
+    }
 }
 
 impl Core {
+    /// Gives a new process the mappings of its parent that `fork(2)` copies: rings of events and arenas stay with the one
+    /// who mapped them (`VM_DONTCOPY`). The copies have no name that anybody knows: they end with the process.
+    pub(crate) fn fork_mappings(&mut self, parent: Process, child: Process) {
+        for mapping in self.mmaps.of(parent) {
+            let Some(Live { file, object: id, writes, .. }) = self.mmaps.live.get(&mapping) else { continue };
+            let (id, writes) = (*id, *writes);
+            let Some(object) = self.objects.map_mut(id).filter(|it| it.map.arena().is_none()) else {
+                continue;
+            };
+            object.writers += u32::from(writes);
+            let file = self.files.hold_again(file);
+            self.mmaps.add(Live { file, object: id, writes, ring: None, process: child });
+        }
+    }
+
     /// Whether there is anything to map (`file_operations.mmap`).
     fn can_map(&self, id: ObjRef) -> bool {
         matches!(self.objects.get(id), Some(Object::Map(_) | Object::Perf(_)))

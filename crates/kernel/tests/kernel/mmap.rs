@@ -3,7 +3,7 @@
 use crate::support::{asm, kernel, load, word};
 use skep_abi::flags::{BPF_F_MMAPABLE, BPF_F_SLEEPABLE};
 use skep_abi::{Errno, MapType, ProgType};
-use skep_kernel::{Kernel, MapSpec, Mmap, PROT_EXEC, ProgLoad, Run};
+use skep_kernel::{Kernel, MapSpec, Mmap, PROT_EXEC, Process, ProgLoad, Run};
 
 const PAGE: u64 = 4096;
 
@@ -36,6 +36,29 @@ fn a_mapping_keeps_its_map() {
     kernel.munmap(mapping.id).unwrap();
     assert!(kernel.memory().peek_u64(mapping.at(0).unwrap()).is_err(), "the last reference is gone");
     assert_eq!(kernel.munmap(mapping.id), Err(Errno::EINVAL));
+}
+
+#[test]
+fn processes_have_mappings_of_their_own() {
+    let mut kernel = kernel();
+    let map = array(&mut kernel);
+    let mapping = kernel.mmap(map, &Mmap::shared(PAGE)).unwrap();
+    let child = kernel.fork().unwrap();
+    kernel.munmap(mapping.id).unwrap();
+    assert_eq!(kernel.map_freeze(map), Err(Errno::EBUSY), "the child has it, too");
+    kernel.switch_process(child).unwrap();
+    kernel.exec();
+    kernel.switch_process(Process::FIRST).unwrap();
+    assert_eq!(kernel.map_freeze(map), Ok(()), "exec unmapped it");
+
+    let map = array(&mut kernel);
+    let child = kernel.fork().unwrap();
+    kernel.switch_process(child).unwrap();
+    kernel.mmap(map, &Mmap::shared(PAGE)).unwrap();
+    kernel.switch_process(Process::FIRST).unwrap();
+    assert_eq!(kernel.map_freeze(map), Err(Errno::EBUSY));
+    kernel.exit_process(child).unwrap();
+    assert_eq!(kernel.map_freeze(map), Ok(()));
 }
 
 #[test]
