@@ -21,7 +21,7 @@ impl Kernel {
     /// # Errors
     /// What the kernel refuses, with its errno and a sentence; map types that are not emulated; no room.
     pub fn map_create(&mut self, spec: &MapSpec) -> Result<Fd, CreateError> {
-        self.sys().map_create(spec)
+        self.map_create_typed(spec, None)
     }
 
     /// Makes a map whose keys and values have these types.
@@ -29,7 +29,12 @@ impl Kernel {
     /// # Errors
     /// As for [`Kernel::map_create`].
     pub fn map_create_typed(&mut self, spec: &MapSpec, types: Option<MapTypes>) -> Result<Fd, CreateError> {
-        self.sys().map_create_typed(spec, types)
+        let fd = self.sys().map_create_typed(spec, types)?;
+        // Whoever makes one here need not map it.
+        if let Ok(arena) = self.core.arena_of(fd) {
+            arena.assume();
+        }
+        Ok(fd)
     }
 
     /// Makes a map of maps whose inner maps are to be like the one of an fd (`inner_map_fd`).

@@ -51,6 +51,8 @@ pub struct Arena {
     segv: bool,
     /// Somebody chose where it is in user space.
     placed: bool,
+    /// Where it is now will do for programs.
+    assumed: bool,
     /// The file that its pages are of, which user space may touch without telling.
     file: Option<PageFile>,
 }
@@ -73,6 +75,16 @@ impl Arena {
     /// Whether its place in user space is settled: `map_extra` named it, or somebody mapped it.
     pub fn is_placed(&self) -> bool {
         self.placed
+    }
+
+    /// Whether programs may know its place, which goes into them when they are loaded: it is settled, or nobody minds.
+    pub fn is_known(&self) -> bool {
+        self.placed || self.assumed
+    }
+
+    /// Has programs take the place that it has, though nobody maps it: for those who look at it by other means.
+    pub fn assume(&mut self) {
+        self.assumed = true;
     }
 
     /// Has user space see `len` bytes of it from an address on, whole pages within a multiple of 4 GiB: what the first
@@ -388,6 +400,7 @@ impl Storage for Arena {
             as_is: spec.has(BPF_F_NO_USER_CONV),
             segv: spec.has(BPF_F_SEGV_ON_FAULT),
             placed: spec.map_extra != 0,
+            assumed: false,
             file: backing.file.cloned(),
         })
     }

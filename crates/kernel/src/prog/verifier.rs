@@ -172,7 +172,8 @@ impl<'a> Known<'a> {
 }
 
 fn info(map: &MapView<'_>) -> MapInfo {
-    map_info(map.spec, map.types, u64::from(map.id) + 1, map.constant.is_some())
+    let info = map_info(map.spec, map.types, u64::from(map.id) + 1, map.constant.is_some());
+    if map.unplaced { MapInfo { arena: (0, 0), ..info } } else { info }
 }
 
 fn map_info(spec: &MapSpec, types: Option<&MapTypes>, handle: u64, frozen: bool) -> MapInfo {

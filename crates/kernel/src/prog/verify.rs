@@ -119,6 +119,8 @@ pub struct MapView<'a> {
     pub bound: bool,
     /// Its only value, if nobody can change it any more (`bpf_map_is_rdonly`): loads from it are numbers.
     pub constant: Option<Vec<u8>>,
+    /// It is an arena of which nobody knows yet where in user space it is: neither `map_extra` nor a mapping said so.
+    pub unplaced: bool,
 }
 
 /// A module of the kernel whose types a program has an fd of.

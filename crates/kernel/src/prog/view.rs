@@ -94,7 +94,9 @@ fn map<'a>(
             let mut bytes = vec![0; spec.value_size as usize];
             memory.peek(addr, &mut bytes).ok().map(|()| bytes)
         });
-    Some(MapView { slot, id: core.objects.number(id), spec, types: object.types.as_ref(), bound, constant })
+    let unplaced = object.map.arena().is_some_and(|it| !it.is_known());
+    let (id, types) = (core.objects.number(id), object.types.as_ref());
+    Some(MapView { slot, id, spec, types, bound, constant, unplaced })
 }
 
 /// The modules whose fds a program names: in `fd_array`, and in the second slots of wide loads.

@@ -91,6 +91,37 @@ fn a_ring_shows_its_data_twice() {
     }
 }
 
+#[test]
+fn a_program_has_to_know_where_its_arena_is() {
+    use skep_abi::attr::{self, Cmd, map_create as field};
+    let mut kernel = kernel();
+    kernel.set_verifier(Box::new(skep_kernel::Verifier::default()));
+    let mut attr = [0; attr::SIZE];
+    for (field, value) in [
+        (&field::map_type, MapType::Arena as u32),
+        (&field::max_entries, 4),
+        (&field::map_flags, BPF_F_MMAPABLE),
+    ] {
+        attr[field.range()].copy_from_slice(&value.to_le_bytes());
+    }
+    let made = kernel.bpf(Cmd::MapCreate as u32, &mut attr, &mut skep_memory::UserRanges::new());
+    let map = skep_kernel::Fd(made.unwrap());
+    let load = || ProgLoad {
+        flags: BPF_F_SLEEPABLE,
+        ..ProgLoad::new("arena", ProgType::Syscall, asm(&format!("r1 = map[fd:{map}] ll\nr0 = 0\nexit")))
+    };
+    let error = kernel.prog_load(load()).unwrap_err();
+    assert_eq!(error.errno, Errno::EINVAL, "{error}");
+    assert!(error.to_string().contains("must be set via map_extra or mmap()"), "{error}");
+    kernel.mmap(map, &Mmap { addr: 0x7000_0000_0000, ..Mmap::shared(4 * PAGE) }).unwrap();
+    assert!(kernel.prog_load(load()).is_ok());
+    // Who makes an arena without system calls need not map it.
+    let map = kernel.map_create(&MapSpec::new(MapType::Arena, 0, 0, 4).with_flags(BPF_F_MMAPABLE)).unwrap();
+    let text = format!("r1 = map[fd:{map}] ll\nr0 = 0\nexit");
+    let load = ProgLoad { flags: BPF_F_SLEEPABLE, ..ProgLoad::new("arena", ProgType::Syscall, asm(&text)) };
+    assert!(kernel.prog_load(load).is_ok());
+}
+
 #[cfg(target_os = "linux")]
 mod from_outside {
     use super::*;
