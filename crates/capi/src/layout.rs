@@ -149,7 +149,7 @@ mod tests {
     fn ends() {
         let ends = [
             (map_create::OPTIONS, 56),
-            (prog_load::OPTIONS, 120),
+            (prog_load::OPTIONS, 112),
             (btf_load::OPTIONS, 36),
             (map_batch::OPTIONS, 24),
             (obj_pin::OPTIONS, 16),
