@@ -1,6 +1,6 @@
 //! `bpf(2)`: decodes `union bpf_attr` and calls what the typed methods of [`Kernel`] call.
 //!
-//! One file per family of commands. A command reads its attributes and the caller's memory through [`Call`] and through
+//! One file per family of commands. A command reads its attributes and the caller's memory through `Call` and through
 //! nothing else; what it means is elsewhere.
 
 mod attach;
