@@ -188,3 +188,75 @@ fn a_tracepoint_runs_who_waits_for_it() {
     kernel.close(link).unwrap();
     assert_eq!(kernel.tracepoint("sched", "sched_switch", Args::default(), raw, 0).unwrap(), []);
 }
+
+/// What is attached to a function, in the order in which it runs, and what it makes of the function's answer.
+#[test]
+fn a_function_that_is_called() {
+    let mut kernel = kernel();
+    let func = "vfs_unlink";
+    let btf = vmlinux::bundled();
+    let id = btf.vmlinux.find(skep_btf::Kind::Func, func).expect("the types know it").0;
+    let ret = "r0 = 0\nexit";
+    let mut trace = |name: &str, attach: AttachType| {
+        let mut load = ProgLoad::new(name, ProgType::Tracing, assemble(ret).unwrap());
+        load.expected_attach_type = attach.to_u32();
+        load.attach_btf_id = id;
+        let prog = kernel.prog_load(load).unwrap();
+        kernel.link_create(&LinkCreate::new(prog, attach)).unwrap();
+    };
+    trace("leaves", AttachType::TraceFexit);
+    trace("enters", AttachType::TraceFentry);
+    // Registers: rdi is the first argument.
+    let probe = load(
+        &mut kernel,
+        "probed",
+        ProgType::Kprobe,
+        AttachType::TraceKprobeMulti,
+        "r0 = *(u64 *)(r1 + 112)\nexit",
+    );
+    let functions = skep_kernel::Functions::Names(vec![func.to_owned()]);
+    let multi = skep_kernel::KprobeMulti { functions, cookies: Vec::new(), flags: 0 };
+    let create =
+        LinkCreate::new(probe, AttachType::TraceKprobeMulti).with(skep_kernel::LinkWith::KprobeMulti(multi));
+    kernel.link_create(&create).unwrap();
+
+    let args = Args::default().with("idmap", skep_kernel::FieldValue::Addr(0x1234));
+    let called = kernel.call_function(func, args, 0, 0).unwrap();
+    let names: Vec<&str> = called.ran.iter().map(|it| it.0.as_str()).collect();
+    assert_eq!(names, ["probed", "enters", "leaves"]);
+    assert_eq!((called.ran[0].1.r0, called.overridden), (0x1234, None));
+}
+
+/// Reading an iterator's file runs its program, once; the rest of what it wrote comes with the next read.
+#[test]
+fn an_iterator_is_read() {
+    let mut kernel = kernel();
+    kernel.map_create(&MapSpec::new(MapType::Array, 4, 4, 1).with_name("one")).unwrap();
+    kernel.map_create(&MapSpec::new(MapType::Array, 4, 4, 1).with_name("two")).unwrap();
+    let btf = vmlinux::bundled();
+    let id = btf.vmlinux.find(skep_btf::Kind::Func, "bpf_iter_bpf_map").expect("the types know it").0;
+    // A letter for each map.
+    let text = "r6 = r1
+         r2 = *(u64 *)(r1 + 8)
+         if r2 == 0 goto out
+         r1 = *(u64 *)(r1 + 0)
+         r1 = *(u64 *)(r1 + 0)
+         *(u8 *)(r10 - 1) = 109
+         r2 = r10
+         r2 += -1
+         r3 = 1
+         call 127
+         out:
+         r0 = 0
+         exit";
+    let mut load = ProgLoad::new("maps", ProgType::Tracing, assemble(text).unwrap());
+    load.expected_attach_type = AttachType::TraceIter.to_u32();
+    load.attach_btf_id = id;
+    let prog = kernel.prog_load(load).unwrap();
+    let link = kernel.link_create(&LinkCreate::new(prog, AttachType::TraceIter)).unwrap();
+    let iter = kernel.iter_create(link).unwrap();
+    assert_eq!(kernel.read_iter(iter, 1).unwrap(), b"m");
+    assert_eq!(kernel.read_iter(iter, 100).unwrap(), b"m");
+    assert_eq!(kernel.read_iter(iter, 100).unwrap(), b"");
+    assert!(kernel.read_iter(link, 1).is_err());
+}
