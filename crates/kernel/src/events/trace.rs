@@ -83,7 +83,8 @@ impl Kernel {
                 Some(hook) => by_name(AttachType::LsmMac, hook),
                 None => by_name(AttachType::ModifyReturn, func),
             };
-            let seen = args.clone().with("ret", FieldValue::Int(called.overridden.unwrap_or(0).into()));
+            let seen =
+                args.clone().with("ret", FieldValue::Int((called.overridden.unwrap_or(0) as i64).into()));
             let ran = self.fire_attached(&it, &target, seen, cpu)?;
             let answer = ran.r0;
             called.note(self.name_of(&it), ran);
@@ -94,13 +95,13 @@ impl Kernel {
             }
         }
         let ret = called.overridden.unwrap_or(ret);
-        let leaving = args.with("ret", FieldValue::Int(ret.into()));
+        let leaving = args.with("ret", FieldValue::Int((ret as i64).into()));
         for it in self.attached(&place(Way::Exit)) {
             let ran =
                 self.fire_attached(&it, &by_name(AttachType::TraceFexit, func), leaving.clone(), cpu)?;
             called.note(self.name_of(&it), ran);
         }
-        let only_ret = Args::default().with("ret", FieldValue::Int(ret.into()));
+        let only_ret = Args::default().with("ret", FieldValue::Int((ret as i64).into()));
         for it in probes(true).map(|hook| self.attached(&hook)).concat() {
             if it.link.is_some() && sessions.contains(&it.link) {
                 continue;

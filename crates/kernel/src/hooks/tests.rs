@@ -56,7 +56,7 @@ fn put(hooks: &mut Hooks, hook: &Hook, new: Attached) {
         Hook::Func { func, way } => {
             hooks.funcs.entry(func.clone()).or_default().attach(*way, new).unwrap();
         }
-        Hook::Tracepoint { .. } | Hook::Kprobe { .. } | Hook::Uprobe { .. } => {
+        Hook::Tracepoint { .. } => {
             hooks.traces.entry(hook.clone()).or_default().attach(new).unwrap();
         }
         Hook::Netns { attach } => hooks.netns.entry(*attach).or_default().attach_link(new, 64).unwrap(),

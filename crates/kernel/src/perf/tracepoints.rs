@@ -22,7 +22,8 @@ impl Tracepoints {
             return Some(*id);
         }
         let part = |it: &str| {
-            !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-.".contains(&it))
+            let known = |it: u8| it.is_ascii_alphanumeric() || b"_-.".contains(&it);
+            !it.is_empty() && !it.starts_with('.') && it.bytes().all(known)
         };
         let (category, event) = name.split_once('/')?;
         if !part(category) || !part(event) || self.names.len() >= MAX {
