@@ -361,20 +361,23 @@ impl Kernel {
         };
         let hooks = [Hook::Tcx { ifindex, ingress }, Hook::ClsAct { ifindex, ingress }];
         let mut packet = shown_by(flight.packet, ifindex, ingress);
+        let mut flights = Vec::new();
         for (hook, stage) in hooks.iter().zip(stages) {
             for it in self.attached(hook) {
                 let ran = self.meet(&it, packet.clone(), flight.cpu, ifindex, stage, journey)?;
                 packet = carried(&ran, true);
+                flights.extend(clones(&ran, flight.cpu, flight.turns));
                 let Some(said) = said(ran.retval() as i32, stage, ran.redirect) else { continue };
-                let flight = Flight { packet, ..flight };
-                return Ok(self.obey(flight, said, ingress, stage, journey));
+                flights.extend(self.obey(Flight { packet, ..flight }, said, ingress, stage, journey));
+                return Ok(flights);
             }
         }
         let flight = Flight { packet, ..flight };
-        Ok(self.obey(flight, Said::Pass, ingress, stages[1], journey))
+        flights.extend(self.obey(flight, Said::Pass, ingress, stages[1], journey));
+        Ok(flights)
     }
 
-    /// What traffic control's verdict leads to.
+    /// What traffic control's verdict leads to: where the packet goes on, if it does.
     fn obey(
         &self,
         flight: Flight,
@@ -382,25 +385,17 @@ impl Kernel {
         ingress: bool,
         stage: Stage,
         journey: &mut Journey,
-    ) -> Vec<Flight> {
+    ) -> Option<Flight> {
         let ifindex = flight.ifindex;
-        let clones = journey.hops.last().map(|it| it.ran.net.clones.clone()).unwrap_or_default();
-        let clones = clones.into_iter().map(|it| {
-            let step = if it.flags & BPF_F_INGRESS != 0 { Step::Stack } else { Step::Transmit };
-            Flight { packet: PacketCtx::new(it.packet), ..flight.onto(step, it.ifindex) }
-        });
-        let mut flights: Vec<Flight> = clones.collect();
-        match said {
-            Said::Pass if ingress => {
-                journey.outcomes.push(Outcome::Delivered { ifindex, packet: flight.packet.data });
-            }
-            Said::Pass => flights.push(Flight { step: Step::Leave, ..flight }),
-            Said::Drop => journey.outcomes.push(Outcome::Dropped { ifindex, stage }),
-            Said::Steal => journey.outcomes.push(Outcome::Consumed { ifindex, stage }),
-            Said::Redirect(None) => journey.outcomes.push(Outcome::Dropped { ifindex, stage }),
-            Said::Redirect(Some(to)) => flights.push(self.redirected(&flight, &to)),
-        }
-        flights
+        let outcome = match said {
+            Said::Pass if ingress => Outcome::Delivered { ifindex, packet: flight.packet.data },
+            Said::Pass => return Some(Flight { step: Step::Leave, ..flight }),
+            Said::Redirect(Some(to)) => return Some(self.redirected(&flight, &to)),
+            Said::Drop | Said::Redirect(None) => Outcome::Dropped { ifindex, stage },
+            Said::Steal => Outcome::Consumed { ifindex, stage },
+        };
+        journey.outcomes.push(outcome);
+        None
     }
 
     /// `skb_do_redirect`: to a device's receiving or sending side, or to its peer's.
@@ -430,18 +425,22 @@ impl Kernel {
         };
         let mut packet = shown_by(flight.packet, ifindex, false);
         let stage = Stage::Netkit;
+        let mut flights = Vec::new();
         for it in self.attached(&hook) {
             let ran = self.meet(&it, packet.clone(), flight.cpu, ifindex, stage, journey)?;
             packet = carried(&ran, true);
+            flights.extend(clones(&ran, flight.cpu, flight.turns));
             let Some(said) = said(ran.retval() as i32, stage, ran.redirect) else { continue };
             let flight = Flight { packet, ..flight };
-            return Ok(match said {
-                Said::Pass => vec![flight.onto(Step::Stack, other)],
+            flights.extend(match said {
+                Said::Pass => Some(flight.onto(Step::Stack, other)),
                 said => self.obey(flight, said, false, stage, journey),
             });
+            return Ok(flights);
         }
         let flight = Flight { packet, ..flight };
-        Ok(vec![flight.onto(Step::Stack, other)])
+        flights.push(flight.onto(Step::Stack, other));
+        Ok(flights)
     }
 
     /// Runs a program on a packet and notes that they met.
@@ -466,6 +465,15 @@ impl Flight {
     fn onto(&self, step: Step, ifindex: u32) -> Flight {
         Flight { step, ifindex, cpu: self.cpu, packet: self.packet.clone(), turns: self.turns + 1 }
     }
+}
+
+/// The copies of the packet that a program sent, on their way.
+fn clones(ran: &Ran, cpu: u32, turns: u32) -> impl Iterator<Item = Flight> {
+    ran.net.clones.iter().map(move |it| {
+        let step = if it.flags & BPF_F_INGRESS != 0 { Step::Stack } else { Step::Transmit };
+        let packet = PacketCtx::new(it.packet.clone());
+        Flight { step, ifindex: it.ifindex, cpu, packet, turns: turns + 1 }
+    })
 }
 
 /// The packet as a program left it; traffic control's fields go along from program to program.

@@ -145,6 +145,19 @@ fn a_redirection_out_of_a_device_meets_its_egress() {
     assert_eq!(kernel.transmit(3, 0, packet()).unwrap().programs(), ["out"]);
 }
 
+/// A copy is sent once, by the program that made it, wherever the packet goes behind it.
+#[test]
+fn a_copy_goes_its_own_way_once() {
+    let mut kernel = kernel();
+    let copies = "r6 = r1\nr2 = 4\nr3 = 0\ncall 13\nr0 = -1\nexit";
+    on_device(&mut kernel, "copies", AttachType::TcxIngress, 2, copies);
+    on_device(&mut kernel, "sends", AttachType::TcxIngress, 2, "r1 = 3\nr2 = 0\ncall 23\nexit");
+    let journey = kernel.receive(2, 0, packet()).unwrap();
+    assert_eq!(journey.programs(), ["copies", "sends"]);
+    let sent = |ifindex| Outcome::Sent { ifindex, packet: packet().data };
+    assert_eq!(journey.outcomes, [sent(4), sent(3)]);
+}
+
 /// All programs of a cgroup are asked, and one that answers 0 decides.
 #[test]
 fn a_connect_is_refused_by_one_of_two() {
